@@ -45,7 +45,9 @@ class Component(BaseModel):
             return
         known = registry[cls.kind].get(field.default)
         if known is not None and (known.__module__, known.__qualname__) != (cls.__module__, cls.__qualname__):
-            raise TypeError(f"{cls.kind} type {field.default!r} is already taken by {known.__module__}.{known.__name__}")
+            raise TypeError(
+                f"{cls.kind} type {field.default!r} is already taken by {known.__module__}.{known.__name__}"
+            )
         registry[cls.kind][field.default] = cls
 
 

@@ -13,9 +13,18 @@ Array: TypeAlias = Any  # numpy.ndarray or cupy.ndarray: neither can be told fro
 class Backend(Protocol):
     """One device. `name` is what a config and `Tensor.device` say: "cpu", "cuda:0"."""
 
-    name: str
-    kind: str  # "cpu" or "cuda": the key of the kernel override table
-    xp: ModuleType
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def kind(self) -> str:
+        """ "cpu" or "cuda": the key of the kernel override table."""
+        ...
+
+    @property
+    def xp(self) -> ModuleType:
+        """NumPy or CuPy."""
+        ...
 
     def from_host(self, array: np.ndarray[Any, Any]) -> Array:
         """Bring a NumPy array to this device; on the CPU the array itself."""

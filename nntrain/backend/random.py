@@ -68,3 +68,30 @@ def bits(xp: ModuleType, key: tuple[int, int], counter: Array, shape: tuple[int,
 def counter(step: int, row: int = 0) -> np.ndarray[Any, np.dtype[np.uint32]]:
     """The three words that `bits` reads: step (low, high) and the first row."""
     return np.array([step & LOW, step >> 32 & LOW, row & LOW], dtype=np.uint32)
+
+
+class _Default:
+    """The stream of everything that Python code draws without a trainer: initial values, `randn`, dropout."""
+
+    def __init__(self, seed: int) -> None:
+        self.seed = seed
+        self.host = generator(seed, "nntrain.random")
+        self.draws = 0
+
+    def next_counter(self) -> np.ndarray[Any, np.dtype[np.uint32]]:
+        """The counter of the next draw."""
+        self.draws += 1
+        return counter(self.draws)
+
+
+default = _Default(0)
+
+
+def manual_seed(seed: int) -> None:
+    """Seed everything that Python code draws: `randn`, initial values of modules, dropout outside of a trainer."""
+    default.__init__(seed)  # type: ignore[misc]
+
+
+def host_generator() -> np.random.Generator:
+    """The NumPy generator that `manual_seed` seeds."""
+    return default.host

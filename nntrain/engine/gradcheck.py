@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -147,16 +148,17 @@ def _check_reference(op: Op, name: str, sample: Sample) -> list[Check]:
 
     def value(i: int, x: np.ndarray[Any, Any]) -> float:
         outputs = evaluate(op, [*inputs[:i], x, *inputs[i + 1 :]], sample.attrs).outputs
-        return float(sum((np.asarray(y) * c).sum() for y, c in zip(outputs, cotangents, strict=True) if y.dtype.kind == "f"))
+        return float(
+            sum((np.asarray(y) * c).sum() for y, c in zip(outputs, cotangents, strict=True) if y.dtype.kind == "f")
+        )
 
     checks = []
     for i, gradient in enumerate(found.gradients):
         x = inputs[i]
         if gradient is not None and x is not None:
             label = op.inputs[i] if not op.variadic else f"{op.inputs[0]}[{i}]"
-            checks.append(
-                compare_gradient(lambda v, i=i: value(i, v), x, gradient, name, f"gradient of {label}", op.reference.origin)
-            )
+            what = f"gradient of {label}"
+            checks.append(compare_gradient(partial(value, i), x, gradient, name, what, op.reference.origin))
     return checks
 
 
@@ -176,7 +178,8 @@ def compare_gradient(
     """
     rng = np.random.default_rng(2)
     scale = max(1.0, float(np.abs(gradient).max(initial=0.0)))
-    worst, at, kinks = 0.0, (), 0
+    worst, kinks = 0.0, 0
+    at: tuple[int, ...] = ()
     if not np.isfinite(gradient).all():
         bad = np.unravel_index(int(np.argmin(np.isfinite(gradient))), gradient.shape)
         return Check(subject, what, implementation, "float64", float("nan"), GRADIENT_TOLERANCE, tuple(map(int, bad)))
@@ -206,7 +209,10 @@ def _worse(a: float, b: float) -> float:
 
 
 def _slope(
-    value: Callable[[np.ndarray[Any, Any]], float], x: np.ndarray[Any, Any], direction: np.ndarray[Any, Any], centre: float
+    value: Callable[[np.ndarray[Any, Any]], float],
+    x: np.ndarray[Any, Any],
+    direction: np.ndarray[Any, Any],
+    centre: float,
 ) -> tuple[float, bool]:
     """The central difference, and whether a kink lies within reach.
 
@@ -294,7 +300,9 @@ def gradcheck(
     result = function()
     result.backward()
     backend = result._backend
-    gradients = {n: backend.to_host(p.grad._array).copy() if p.grad is not None else None for n, p in parameters.items()}
+    gradients = {
+        n: backend.to_host(p.grad._array).copy() if p.grad is not None else None for n, p in parameters.items()
+    }
     checks = []
     for name, p in parameters.items():
         gradient = gradients[name]

@@ -222,10 +222,10 @@ def _step(node: Node, incoming: list[Array | None], pending: dict[Node, list[Arr
     for i in planned.backward_scratch:
         spec = planned.scratch[i - planned.first_scratch]
         arrays[i] = xp.empty(spec.shape, spec.dtype)
-    for i, spec in enumerate(planned.outputs):
+    for i, made in enumerate(planned.outputs):
         g = incoming[i]
         if g is None:
-            g = xp.zeros(spec.shape, spec.dtype)
+            g = xp.zeros(made.shape, made.dtype)
         elif not planned.implementation.any_strides and not g.flags.c_contiguous:
             g = xp.ascontiguousarray(g)
         arrays[planned.first_gradient + i] = g
@@ -253,9 +253,9 @@ def _step(node: Node, incoming: list[Array | None], pending: dict[Node, list[Arr
     for i, (g, is_fresh) in enumerate(zip(written, fresh, strict=True)):
         if g is None:
             continue
-        spec = node.specs[i]
-        if spec is not None and g.shape != spec.shape:
-            g = sum_to(xp, g, spec)
+        own = node.specs[i]
+        if own is not None and g.shape != own.shape:
+            g = sum_to(xp, g, own)
         _hand_on(node, i, g, is_fresh, pending)
 
 
@@ -303,7 +303,5 @@ def accumulate_into_leaf(leaf: Tensor, g: Array, stored: bool = False) -> None:
 def sum_to(xp: Any, g: Array, spec: Spec) -> Array:
     """Undo broadcasting: the sum of `g` over the axes along which `spec` was repeated."""
     lead = g.ndim - len(spec.shape)
-    axes = tuple(range(lead)) + tuple(
-        i + lead for i, n in enumerate(spec.shape) if n == 1 and g.shape[i + lead] != 1
-    )
+    axes = tuple(range(lead)) + tuple(i + lead for i, n in enumerate(spec.shape) if n == 1 and g.shape[i + lead] != 1)
     return g.sum(axis=axes, dtype=spec.dtype).reshape(spec.shape)

@@ -209,7 +209,9 @@ class Plan:
         self.full_gradients = op.elementwise
 
 
-def implementations(op: Op, specs: tuple[Spec | None, ...], attrs: Mapping[str, Any], kind: str) -> list[Implementation]:
+def implementations(
+    op: Op, specs: tuple[Spec | None, ...], attrs: Mapping[str, Any], kind: str
+) -> list[Implementation]:
     """Every implementation that accepts this call, the one that is used first, the reference last."""
     faster = [Implementation(declaration, op) for declaration in devices.overrides(op.name, kind)]
     return [i for i in faster if i.accepts(specs, attrs)] + [op.reference]

@@ -64,6 +64,7 @@ class Tensor:
     _grad: Tensor | None
     _grad_buffer: Array | None  # where the gradient lives once something is written: a segment of a flat array
     _version: list[int]  # counts changes in place; shared by all views of one array
+    _abstract_spec: Spec | None
     requires_grad: bool
 
     def __init__(self, data: ArrayLike, *, dtype: Any = None, device: str | None = None, requires_grad: bool = False):
@@ -153,7 +154,9 @@ class Tensor:
 
     # gradients
 
-    def backward(self, gradient: ArrayLike | None = None, retain_graph: bool = False, create_graph: bool = False) -> None:
+    def backward(
+        self, gradient: ArrayLike | None = None, retain_graph: bool = False, create_graph: bool = False
+    ) -> None:
         """Add the derivative of this tensor to the `.grad` of every leaf it was computed from.
 
         `gradient` (same shape) weighs the elements; it may be left out for a scalar. The graph is freed unless
@@ -498,7 +501,7 @@ class Tensor:
     def unsqueeze(self, axis: int) -> Tensor:
         """With a new axis of size 1 at `axis`."""
         at = axis % (self.ndim + 1)
-        return self.reshape(self.shape[:at] + (1,) + self.shape[at:])
+        return self.reshape((*self.shape[:at], 1, *self.shape[at:]))
 
     def expand(self, *shape: int | Sequence[int]) -> Tensor:
         """Axes of size 1 repeated to `shape` without copying; -1 keeps an axis."""
@@ -625,7 +628,9 @@ def matmul(a: ArrayLike, b: ArrayLike) -> Tensor:
     if y.ndim == 1:
         y = y.unsqueeze(1)
     if x.shape[-1] != y.shape[-2]:
-        raise ValueError(f"matmul of shapes {a.shape} and {b.shape}: {x.shape[-1]} columns do not meet {y.shape[-2]} rows")
+        raise ValueError(
+            f"matmul of shapes {a.shape} and {b.shape}: {x.shape[-1]} columns do not meet {y.shape[-2]} rows"
+        )
     if y.ndim > 2 or x.ndim > 2:
         if y.ndim == 2:  # (..., n, k) @ (k, m) is one product of all rows
             rows = int(np.prod(x.shape[:-1], dtype=np.int64))
@@ -639,5 +644,3 @@ def matmul(a: ArrayLike, b: ArrayLike) -> Tensor:
         product = product.squeeze(-2)
     result: Tensor = product.squeeze(-1) if b.ndim == 1 else product
     return result
-
-

@@ -11,7 +11,8 @@ def window_size(size: int, kernel: int, stride: int, before: int, after: int, di
     span = dilation * (kernel - 1) + 1
     if size + before + after < span:
         raise ValueError(
-            f"a kernel that spans {span} does not fit into {size}" + (f" + {before + after} padding" if before + after else "")
+            f"a kernel that spans {span} does not fit into {size}"
+            + (f" + {before + after} padding" if before + after else "")
         )
     return (size + before + after - span) // stride + 1
 

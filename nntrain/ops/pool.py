@@ -16,7 +16,9 @@ class max_pool2d:
 
     def shape(x, *, kernel, stride, padding=((0, 0), (0, 0)), dilation=(1, 1)):
         if x.ndim != 4:
-            raise ValueError(f"max_pool2d: an image batch (n, height, width, channels) is expected, not shape {x.shape}")
+            raise ValueError(
+                f"max_pool2d: an image batch (n, height, width, channels) is expected, not shape {x.shape}"
+            )
         if kernel[0] * kernel[1] > 256:
             raise ValueError(f"max_pool2d: a window of {kernel[0]} x {kernel[1]} has more than 256 elements")
         oh = window_size(x.shape[1], kernel[0], stride[0], *padding[0], dilation[0])

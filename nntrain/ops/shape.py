@@ -72,9 +72,7 @@ class broadcast_:
 
 def _plain(key):
     """An index that NumPy reads, from the hashable form that is kept as an attribute."""
-    return tuple(
-        slice(k[1], None if k[3] < 0 and k[2] < 0 else k[2], k[3]) if isinstance(k, tuple) else k for k in key
-    )
+    return tuple(slice(k[1], None if k[3] < 0 and k[2] < 0 else k[2], k[3]) if isinstance(k, tuple) else k for k in key)
 
 
 @op
@@ -136,9 +134,7 @@ class gather_index:
 
 
 def _with_arrays(layout, arrays):
-    return tuple(
-        slice(*k[1:]) if isinstance(k, tuple) else (arrays[k] if isinstance(k, int) else None) for k in layout
-    )
+    return tuple(slice(*k[1:]) if isinstance(k, tuple) else (arrays[k] if isinstance(k, int) else None) for k in layout)
 
 
 @op
@@ -148,8 +144,12 @@ class concat:
     def shape(*xs, axis):
         first = xs[0]
         for x in xs:
-            if x.ndim != first.ndim or any(a != b for i, (a, b) in enumerate(zip(x.shape, first.shape, strict=True)) if i != axis):
-                raise ValueError(f"concat along axis {axis} of shapes {first.shape} and {x.shape}: other axes must be equal")
+            if x.ndim != first.ndim or any(
+                a != b for i, (a, b) in enumerate(zip(x.shape, first.shape, strict=True)) if i != axis
+            ):
+                raise ValueError(
+                    f"concat along axis {axis} of shapes {first.shape} and {x.shape}: other axes must be equal"
+                )
         size = sum(x.shape[axis] for x in xs)
         return Spec((*first.shape[:axis], size, *first.shape[axis + 1 :]), first.dtype)
 

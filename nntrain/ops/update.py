@@ -6,8 +6,6 @@ from __future__ import annotations
 from nntrain.engine.op import op
 
 
-
-
 @op
 class sgd_update:
     """p -= lr * d, with d = g + weight_decay p, through a momentum buffer where momentum is on.
