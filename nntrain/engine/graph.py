@@ -220,8 +220,8 @@ def _step(node: Node, incoming: list[Array | None], pending: dict[Node, list[Arr
     for i, saved in zip(planned.saved, node.saved, strict=True):
         arrays[i] = saved
     for i in planned.backward_scratch:
-        spec = planned.scratch[i - planned.first_scratch]
-        arrays[i] = xp.empty(spec.shape, spec.dtype)
+        needed = planned.scratch[i - planned.first_scratch]
+        arrays[i] = xp.empty(needed.shape, needed.dtype)
     for i, made in enumerate(planned.outputs):
         g = incoming[i]
         if g is None:

@@ -173,7 +173,7 @@ class LayerModule(Module):
 
     def __getattr__(self, name: str) -> Tensor:
         try:
-            return vars(self)["params"][name]  # type: ignore[no-any-return]
+            return vars(self)["params"][name]
         except KeyError:
             raise AttributeError(f"{type(self).__name__} has no attribute {name!r}") from None
 
