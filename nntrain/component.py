@@ -29,7 +29,7 @@ registry: defaultdict[str, dict[str, type[Component]]] = defaultdict(dict)
 class Component(BaseModel):
     """A frozen description of one part of an experiment: the YAML schema, the constructor and the documentation."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
     kind: ClassVar[str] = ""
 

@@ -1,0 +1,5 @@
+"""`python -m nntrain`."""
+
+from nntrain.cli import main
+
+main()

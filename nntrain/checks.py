@@ -1,0 +1,85 @@
+"""Gradient checks of everything in the op table, and of the network of a config."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from nntrain import ops as _ops  # fills the op table
+from nntrain.build import Experiment, build
+from nntrain.config import load
+from nntrain.data import batches
+from nntrain.engine.gradcheck import FLOAT32_TOLERANCE, Check, check_op, difference
+from nntrain.engine.gradcheck import gradcheck as check_function
+from nntrain.engine.op import ops
+from nntrain.engine.spec import float32, float64
+from nntrain.engine.tensor import Tensor
+from nntrain.errors import ConfigError
+from nntrain.nn.context import Context
+from nntrain.train.step import target_tensor, to_device
+
+ROWS = 8  # of the batch a network is checked on
+
+assert _ops
+
+
+def check_ops(name: str | None = None) -> list[Check]:
+    """Every op (or one) from its samples: the reference against central differences, all implementations against it."""
+    if name is None:
+        return [check for op in ops.values() for check in check_op(op)]
+    if name not in ops:
+        from nntrain.config.suggest import closest
+
+        near = closest(name, ops)
+        raise ConfigError(f"no op is named {name!r}: " + (f"did you mean {near[0]}?" if near else ", ".join(sorted(ops))))
+    return check_op(ops[name])
+
+
+def check_config(path: str) -> list[Check]:
+    """Every parameter of a config's network on a few of its training rows, in training mode.
+
+    In float64 against central differences, through the dispatch that trains it; then the float32 gradients against the
+    float64 ones.
+    """
+    loaded = load(path)
+    exact = build(loaded, dtype=float64)
+    checks = check_function(lambda: _loss(exact), dict(exact.network.named_parameters()), "network")
+    wide = _gradients(exact)
+    narrow = build(loaded, dtype=float32, data=exact.dataset)
+    checks = [_named(exact, check) for check in checks]
+    for name, gradient in _gradients(narrow).items():
+        error, at = difference(gradient, wide[name])
+        error *= max(1.0, float(np.abs(wide[name]).max(initial=0.0))) / max(float(np.abs(wide[name]).max(initial=0.0)), 1e-3)
+        checks.append(
+            _named(exact, Check("network", f"gradient of {name}", "as trained", "float32", error, 50 * FLOAT32_TOLERANCE, at))
+        )
+    return checks
+
+
+def _loss(e: Experiment) -> Tensor:
+    batch = next(iter(batches(e.dataset.splits["train"], ROWS)))
+    ctx = Context(training=True, seed=e.loaded.config.seed, counter=Tensor(np.zeros(3, np.uint32), device=e.backend.name))
+    output = e.network.forward(to_device(e, batch.inputs), ctx)
+    total, weight = e.loss.pair(output, target_tensor(e, batch.target))
+    return total / weight
+
+
+def _gradients(e: Experiment) -> Mapping[str, np.ndarray]:  # type: ignore[type-arg]
+    e.flat.zero_grad()
+    _loss(e).backward()
+    return {
+        n: np.array(e.backend.to_host(p.grad._array)) if p.grad is not None else np.zeros(p.shape)
+        for n, p in e.network.named_parameters()
+    }
+
+
+def _named(e: Experiment, check: Check) -> Check:
+    """The check with the layer's number and type as its subject."""
+    from dataclasses import replace
+
+    layer = check.what.removeprefix("gradient of ").split(".")[0]
+    for i, node in enumerate(e.network.nodes):
+        if node.name == layer:
+            return replace(check, subject=f"layers[{i}] {node.name}")
+    return check

@@ -1,0 +1,47 @@
+"""Tables that commands print."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rich.console import Console
+from rich.table import Table
+
+from nntrain.engine.gradcheck import Check
+
+
+def show_checks(checks: Sequence[Check], everything: bool = False) -> None:
+    """Checks of gradients: one line each, or one for each subject's worst where there are many; the wrong ones always."""
+    console = Console(highlight=False)
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for name in ("checked", "what", "implementation", "dtype"):
+        table.add_column(name, no_wrap=True)
+    table.add_column("error", justify="right")
+    table.add_column("at most", justify="right")
+    table.add_column("")
+    shown = list(checks) if everything else _worst(checks)
+    for c in shown:
+        where = f" at {list(c.worst)}" if not c.ok and c.worst else ""
+        kinks = f" ({c.kinks} kinks left out)" if c.kinks else ""
+        verdict = "ok" if c.ok else "[bold red]wrong[/]"
+        table.add_row(
+            c.subject, c.what, _short(c.implementation), c.dtype, f"{c.error:.1e}", f"{c.tolerance:.0e}", verdict + where + kinks
+        )
+    console.print(table)
+    wrong = sum(not c.ok for c in checks)
+    subjects = len({c.subject for c in checks})
+    console.print(f"{len(checks)} checks of {subjects} subjects, {wrong} wrong")
+
+
+def _short(implementation: str) -> str:
+    return implementation.removeprefix("nntrain.")
+
+
+def _worst(checks: Sequence[Check]) -> list[Check]:
+    """For each subject and implementation the check nearest to its tolerance, and every wrong one."""
+    found: dict[tuple[str, str], Check] = {}
+    for c in checks:
+        key = (c.subject, c.implementation)
+        if key not in found or not c.error / c.tolerance <= found[key].error / found[key].tolerance:
+            found[key] = c
+    return [c for c in checks if not c.ok or found[c.subject, c.implementation] is c]

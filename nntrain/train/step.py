@@ -1,0 +1,74 @@
+"""One optimizer update: forward and backward over the batches of its window, scaled by the window's weight, clipped."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from nntrain.backend.random import counter
+from nntrain.build import Experiment
+from nntrain.data import Batch
+from nntrain.engine.graph import no_grad
+from nntrain.engine.tensor import Tensor
+from nntrain.errors import DivergedError
+from nntrain.nn.context import Context
+from nntrain.optim.clip import clip_grad_norm_, clip_grad_value_
+
+
+class Step:
+    """Runs the updates of an experiment. The loss is a sum and a weight, so a window of batches equals one large batch."""
+
+    def __init__(self, experiment: Experiment) -> None:
+        self.experiment = experiment
+        self.words = Tensor(counter(0), device=experiment.backend.name)
+
+    def __call__(self, step: int, window: Sequence[Batch]) -> tuple[float, float]:
+        """Do update number `step` (from 0) with these batches; the sum of the losses and their weight.
+
+        Raises DivergedError before anything is changed where a loss or a gradient is not finite.
+        """
+        e = self.experiment
+        train = e.loaded.config.train
+        e.flat.zero_grad()
+        total, weight, first = 0.0, 0.0, 0
+        for batch in window:
+            self._write_counter(step, first)
+            ctx = Context(training=True, seed=e.loaded.config.seed, counter=self.words)
+            output = e.network.forward(to_device(e, batch.inputs), ctx)
+            loss, count = e.loss.pair(output, target_tensor(e, batch.target))
+            loss.backward()
+            total += float(loss.item())
+            weight += float(count.item())
+            first += len(batch.rows)
+        if not np.isfinite(total):
+            raise DivergedError(f"the loss of step {step + 1} is {total}")
+        with no_grad():
+            if weight:
+                e.flat.gradients *= e.dtype.type(1 / weight)
+            if not bool(e.backend.xp.isfinite(e.flat.gradients).all()):
+                raise DivergedError(f"a gradient of step {step + 1} is not finite, with a loss of {total / weight:g}")
+            parameters = [s.tensor for s in e.flat.segments]
+            if train.clip_value is not None:
+                clip_grad_value_(parameters, train.clip_value)
+            if train.clip_norm is not None:
+                clip_grad_norm_(parameters, train.clip_norm)
+            e.optimizer.lr = e.schedule.rate(step, e.loaded.config.optimizer.lr, e.plan)
+            e.optimizer.step()
+        return total, weight
+
+    def _write_counter(self, step: int, row: int) -> None:
+        self.words._array[...] = self.words._backend.from_host(counter(step, row))
+
+
+def to_device(e: Experiment, inputs: dict[str, np.ndarray] | object) -> dict[str, Tensor]:  # type: ignore[type-arg]
+    """A batch's inputs as tensors in the network's dtype."""
+    return {
+        name: Tensor(a.astype(e.dtype, copy=False) if a.dtype.kind == "f" else a, device=e.backend.name)
+        for name, a in inputs.items()  # type: ignore[attr-defined]
+    }
+
+
+def target_tensor(e: Experiment, target: np.ndarray) -> Tensor:  # type: ignore[type-arg]
+    """A batch's target as a tensor, in the network's dtype where it is numbers."""
+    return Tensor(target.astype(e.dtype, copy=False) if target.dtype.kind == "f" else target, device=e.backend.name)
