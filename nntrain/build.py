@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from nntrain import backend as devices
-from nntrain.backend import Backend
+from nntrain.backend import Array, Backend
 from nntrain.config import Loaded, Problem
 from nntrain.config.compose import raise_if
 from nntrain.config.model import LayerItem
@@ -39,6 +40,18 @@ class Experiment:
     monitor: str
     larger_is_better: bool
     notes: tuple[str, ...]
+    average: Array | None = (
+        None  # of the weights, laid out like flat.values; evaluated in their place where train.ema is set
+    )
+
+    @contextmanager
+    def evaluated_weights(self) -> Iterator[None]:
+        """Inside, the network has the weights that are evaluated: their average where there is one."""
+        if self.average is None:
+            yield
+        else:
+            with self.flat.pointing_at(self.average):
+                yield
 
     @property
     def parameters(self) -> int:
@@ -46,7 +59,9 @@ class Experiment:
         return sum(p.size for p in self.network.parameters())
 
 
-def build(loaded: Loaded, *, fitted: Fitted | None = None, dtype: DType | None = None, data: Dataset | None = None) -> Experiment:
+def build(
+    loaded: Loaded, *, fitted: Fitted | None = None, dtype: DType | None = None, data: Dataset | None = None
+) -> Experiment:
     """Everything a config describes, ready to train.
 
     `fitted` (from a checkpoint) keeps preprocessing as it was; `dtype` overrides the config's precision (gradient checks).
@@ -79,6 +94,7 @@ def build(loaded: Loaded, *, fitted: Fitted | None = None, dtype: DType | None =
         monitor,
         larger,
         (*dataset.notes, *notes),
+        flat.values.copy() if config.train.ema is not None and flat.values is not None else None,
     )
 
 
@@ -221,7 +237,10 @@ def choose_monitor(loaded: Loaded, metrics: Sequence[Metric], dataset: Dataset) 
     if split == "val":
         better |= {f"val/{getattr(m, 'type', '')}": m.better == "max" for m in metrics}
     stop = config.train.early_stop
-    for path, name in ((("checkpoint", "best"), config.checkpoint.best), (("train", "early_stop", "monitor"), stop and stop.monitor)):
+    for path, name in (
+        (("checkpoint", "best"), config.checkpoint.best),
+        (("train", "early_stop", "monitor"), stop and stop.monitor),
+    ):
         if name is not None and name not in better:
             near = closest(name, better)
             hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(better)}"

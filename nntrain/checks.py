@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
@@ -17,7 +18,7 @@ from nntrain.engine.spec import float32, float64
 from nntrain.engine.tensor import Tensor
 from nntrain.errors import ConfigError
 from nntrain.nn.context import Context
-from nntrain.train.step import target_tensor, to_device
+from nntrain.train.step import to_device, to_tensor
 
 ROWS = 8  # of the batch a network is checked on
 
@@ -32,7 +33,9 @@ def check_ops(name: str | None = None) -> list[Check]:
         from nntrain.config.suggest import closest
 
         near = closest(name, ops)
-        raise ConfigError(f"no op is named {name!r}: " + (f"did you mean {near[0]}?" if near else ", ".join(sorted(ops))))
+        raise ConfigError(
+            f"no op is named {name!r}: " + (f"did you mean {near[0]}?" if near else ", ".join(sorted(ops)))
+        )
     return check_op(ops[name])
 
 
@@ -50,22 +53,29 @@ def check_config(path: str) -> list[Check]:
     checks = [_named(exact, check) for check in checks]
     for name, gradient in _gradients(narrow).items():
         error, at = difference(gradient, wide[name])
-        error *= max(1.0, float(np.abs(wide[name]).max(initial=0.0))) / max(float(np.abs(wide[name]).max(initial=0.0)), 1e-3)
+        error *= max(1.0, float(np.abs(wide[name]).max(initial=0.0))) / max(
+            float(np.abs(wide[name]).max(initial=0.0)), 1e-3
+        )
         checks.append(
-            _named(exact, Check("network", f"gradient of {name}", "as trained", "float32", error, 50 * FLOAT32_TOLERANCE, at))
+            _named(
+                exact,
+                Check("network", f"gradient of {name}", "as trained", "float32", error, 50 * FLOAT32_TOLERANCE, at),
+            )
         )
     return checks
 
 
 def _loss(e: Experiment) -> Tensor:
     batch = next(iter(batches(e.dataset.splits["train"], ROWS)))
-    ctx = Context(training=True, seed=e.loaded.config.seed, counter=Tensor(np.zeros(3, np.uint32), device=e.backend.name))
+    ctx = Context(
+        training=True, seed=e.loaded.config.seed, counter=Tensor(np.zeros(3, np.uint32), device=e.backend.name)
+    )
     output = e.network.forward(to_device(e, batch.inputs), ctx)
-    total, weight = e.loss.pair(output, target_tensor(e, batch.target))
+    total, weight = e.loss.pair(output, to_tensor(e, batch.target))
     return total / weight
 
 
-def _gradients(e: Experiment) -> Mapping[str, np.ndarray]:  # type: ignore[type-arg]
+def _gradients(e: Experiment) -> Mapping[str, Any]:
     e.flat.zero_grad()
     _loss(e).backward()
     return {

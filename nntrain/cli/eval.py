@@ -12,7 +12,9 @@ def eval(  # the command's name
     split: Annotated[str, typer.Option(help="Rows to evaluate: test, val or train.")] = "test",
     data: Annotated[
         Optional[str],  # noqa: UP045
-        typer.Option(metavar="DIR", help="Folder that the config's data paths start in; data with another hash is taken."),
+        typer.Option(
+            metavar="DIR", help="Folder that the config's data paths start in; data with another hash is taken."
+        ),
     ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:

@@ -11,11 +11,15 @@ def fit(
     config: Annotated[str, typer.Argument(help="The config file; - for standard input.", metavar="CONFIG")],
     set_: Annotated[
         Optional[list[str]],  # noqa: UP045  (typer reads it)
-        typer.Option("--set", metavar="NAME=VALUE", help="Override a value: --set optimizer.lr=0.01, --set layers[2].p=0.1."),
+        typer.Option(
+            "--set", metavar="NAME=VALUE", help="Override a value: --set optimizer.lr=0.01, --set layers[2].p=0.1."
+        ),
     ] = None,
     run_dir: Annotated[
         Optional[str],  # noqa: UP045
-        typer.Option("--run-dir", metavar="DIR", help="Folder of the run itself; runs/<name>/<number> where not given."),
+        typer.Option(
+            "--run-dir", metavar="DIR", help="Folder of the run itself; runs/<name>/<number> where not given."
+        ),
     ] = None,
 ) -> None:
     """Train the network that CONFIG describes.

@@ -10,7 +10,9 @@ import typer
 def gradcheck(
     config: Annotated[
         Optional[str],  # noqa: UP045
-        typer.Argument(help="Check the network of this config; every op, layer and loss where not given.", metavar="[CONFIG]"),
+        typer.Argument(
+            help="Check the network of this config; every op, layer and loss where not given.", metavar="[CONFIG]"
+        ),
     ] = None,
     op: Annotated[Optional[str], typer.Option(metavar="NAME", help="Check one op.")] = None,  # noqa: UP045
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,

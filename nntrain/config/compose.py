@@ -209,7 +209,12 @@ def _place(root: Node, path: tuple[str | int, ...], new: Node, mark: Mark, probl
             problems.append(Problem(f"{show_path(here[:-1])} is not a map", mark, here))
             return
         if last:
-            if part == "type" and isinstance(new.value, str) and "type" in node.value and node.value["type"].value != new.value:
+            if (
+                part == "type"
+                and isinstance(new.value, str)
+                and "type" in node.value
+                and node.value["type"].value != new.value
+            ):
                 node.value.clear()  # another type takes other arguments
                 node.keys.clear()
             node.value[part] = new

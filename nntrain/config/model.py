@@ -26,7 +26,9 @@ class Section(BaseModel):
 class Place(Section):
     """What a layer of a network has besides its own spec."""
 
-    name: Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")] | None = Field(None, description="name of the layer")
+    name: Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")] | None = Field(
+        None, description="name of the layer"
+    )
     inputs: str | tuple[str, ...] | None = Field(None, description="names of the layers or inputs it reads")
 
 
@@ -107,7 +109,9 @@ class TrainSection(Section):
     accumulate: PositiveInt = Field(1, description="batches that make one update")
     clip_norm: float | None = Field(None, gt=0, description="largest joint norm of all gradients")
     clip_value: float | None = Field(None, gt=0, description="largest absolute value of any gradient")
-    ema: float | None = Field(None, gt=0, lt=1, description="decay of an average of the weights, which is then evaluated")
+    ema: float | None = Field(
+        None, gt=0, lt=1, description="decay of an average of the weights, which is then evaluated"
+    )
     shuffle: bool = Field(True, description="a new order of the rows each epoch, from seed and epoch")
     early_stop: EarlyStop | None = Field(None, description="stop when nothing improves")
 
@@ -130,7 +134,9 @@ class CheckpointSection(Section):
 class LogSection(Section):
     """What is reported, and how often."""
 
-    interval: float = Field(10.0, gt=0, description="seconds between lines of progress where the output is not a terminal")
+    interval: float = Field(
+        10.0, gt=0, description="seconds between lines of progress where the output is not a terminal"
+    )
 
 
 class Config(Section):

@@ -77,7 +77,13 @@ class Node:
             total += 1
             if total > MAX_NODES:
                 break
-            stack.extend(node.value.values() if isinstance(node.value, dict) else node.value if isinstance(node.value, list) else ())
+            stack.extend(
+                node.value.values()
+                if isinstance(node.value, dict)
+                else node.value
+                if isinstance(node.value, list)
+                else ()
+            )
         return total
 
 
@@ -103,7 +109,9 @@ def parse(source: Source, problems: list[Problem]) -> Node | None:
         return None
     for number, line in enumerate(source.lines, 1):
         if "\x00" in line:
-            problems.append(Problem("a NUL character: is this a text file?", Mark(source, number, line.index("\x00") + 1)))
+            problems.append(
+                Problem("a NUL character: is this a text file?", Mark(source, number, line.index("\x00") + 1))
+            )
             return None
     try:
         root = _Builder(source, problems).build()
@@ -153,7 +161,9 @@ class _Builder:
         pending: list[tuple[str, Mark] | None] = []  # the key that awaits its value, for each map on the stack
 
         for event in self.events():
-            mark = Mark(self.source, event.start_mark.line + 1, event.start_mark.column + 1) if event.start_mark else None
+            mark = (
+                Mark(self.source, event.start_mark.line + 1, event.start_mark.column + 1) if event.start_mark else None
+            )
             if isinstance(event, yaml.DocumentStartEvent):
                 documents += 1
                 if documents > 1:
@@ -215,7 +225,7 @@ class _Builder:
 
     def node(self, event: Any, mark: Mark) -> Node:
         if isinstance(event, yaml.AliasEvent):
-            found = self.anchors.get(event.anchor)
+            found = self.anchors.get(str(event.anchor))
             if found is None:
                 self.problem(f"the anchor &{event.anchor} is not defined above", mark)
                 return Node(None, mark)

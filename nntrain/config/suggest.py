@@ -66,7 +66,13 @@ ELSEWHERE: dict[str, dict[str, str]] = {
         "device": "device (at the top level)",
     },
     "train.early_stop": {"metric": "monitor", "min_improvement": "min_delta", "wait": "patience"},
-    "checkpoint": {"save_every": "every", "every_n_epochs": "every", "save_top_k": "keep", "keep_last": "keep", "monitor": "best"},
+    "checkpoint": {
+        "save_every": "every",
+        "every_n_epochs": "every",
+        "save_top_k": "keep",
+        "keep_last": "keep",
+        "monitor": "best",
+    },
     "data": {
         "label": "target",
         "labels": "target",

@@ -68,9 +68,7 @@ def _data_path(root: Node, loc: tuple[str | int, ...], named: bool) -> Path:
     """The part of pydantic's location that exists in the data: names of union alternatives are left out."""
     path: Path = ()
     for i, part in enumerate(loc):
-        if root.at((*path, part)) is not None:
-            path = (*path, part)
-        elif named and i == len(loc) - 1:
+        if root.at((*path, part)) is not None or (named and i == len(loc) - 1):
             path = (*path, part)
     return path
 
@@ -83,8 +81,8 @@ def _problem(path: Path, errors: list[Any], root: Node, model: type[BaseModel]) 
         name = str(path[-1])
         mark = parent.keys.get(name, parent.mark) if parent else root.mark
         section, component = _owner(path[:-1], root)
-        hints = key_hints(name, _fields(path[:-1], root, model), section, component)
-        return Problem(f"unknown key {name!r}", mark, path[:-1], hints)
+        fields = _fields(path[:-1], root, model)
+        return Problem(f"unknown key {name!r}", mark, path[:-1], key_hints(name, fields, section, component))
     if kind == "missing":
         parent = root.at(path[:-1])
         mark = parent.mark if parent else root.mark
@@ -97,13 +95,18 @@ def _problem(path: Path, errors: list[Any], root: Node, model: type[BaseModel]) 
         article = "an" if family[0] in "aeiou" else "a"
         return Problem(f"{name!r} is not {article} {family}", at.mark, path, type_hints(name, allowed, family))
     if kind in ("variant_type_missing", "variant_shape"):
-        message = "'type' is missing" if kind == "variant_type_missing" else "a type's name, or a map with 'type', is expected"
+        message = (
+            "'type' is missing"
+            if kind == "variant_type_missing"
+            else "a type's name, or a map with 'type', is expected"
+        )
         allowed = ctx.get("allowed", ())
         return Problem(message, node.mark, path, (f"known: {', '.join(allowed)}",) if allowed else ())
     if all(x["type"] in _EXPECTED for x in errors):
         expected = " or ".join(dict.fromkeys(_expected(x) for x in errors))
         hints: tuple[str, ...] = ()
-        literals = [str(v).strip("'") for x in errors for v in str(x.get("ctx", {}).get("expected", "")).replace(" or ", ", ").split(", ")]
+        allowed_texts = [str(x.get("ctx", {}).get("expected", "")) for x in errors]
+        literals = [v.strip("'") for text in allowed_texts for v in text.replace(" or ", ", ").split(", ")]
         near = closest(node.value, [v for v in literals if v]) if isinstance(node.value, str) else []
         if near:
             hints = (f"did you mean {near[0]}?",)

@@ -29,11 +29,11 @@ def numbers(raw: RawTable, name: str, rows: Rows | None = None) -> Floats:
     try:
         found[~gone] = column[~gone].astype(np.float64)
     except ValueError:
-        for i in np.flatnonzero(~gone):
-            if not is_number(column[i]):
-                row = int(i if rows is None else rows[i])
+        for at in np.flatnonzero(~gone):
+            if not is_number(column[at]):
+                row = int(at if rows is None else rows[at])
                 raise DataError(
-                    f"{raw.place(row)}: column {name!r}: {str(column[i])!r} is not a number"
+                    f"{raw.place(row)}: column {name!r}: {str(column[at])!r} is not a number"
                     f" (or set columns: {{{name}: categorical}})"
                 ) from None
         raise

@@ -149,10 +149,14 @@ def prepare(spec: DataSpec, *, seed: int, base: Path, fitted: Fitted | None = No
 def _target_kind(spec: DataSpec, raw: Raw, fitted: Fitted | None, notes: list[str]) -> tuple[str, str]:
     if isinstance(raw, RawImages):
         if spec.target is not None or spec.columns or spec.features is not None or spec.drop:
-            raise DataError(f"{raw.name}: images bring their labels: 'target', 'columns', 'features' and 'drop' are for tables")
+            raise DataError(
+                f"{raw.name}: images bring their labels: 'target', 'columns', 'features' and 'drop' are for tables"
+            )
         return "classes", "label"
     if spec.target is None:
-        raise DataError(f"{raw.name}: which column is to be predicted? Set data.target to one of {_listed(raw.columns)}")
+        raise DataError(
+            f"{raw.name}: which column is to be predicted? Set data.target to one of {_listed(raw.columns)}"
+        )
     name = spec.target.column
     for wanted in (name, *spec.drop, *spec.columns):
         if wanted not in raw.columns:
@@ -198,12 +202,16 @@ def _class_numbers(raw: Raw, spec: DataSpec, name: str, fitted: Fitted | None) -
         values = np.array(sorted(values, key=float))
     classes = fitted.target.classes if fitted is not None else tuple(str(v) for v in values)
     if len(classes) < 2:
-        raise DataError(f"{raw.name}: the target {name!r} has one value only ({classes[0]!r}): there is nothing to learn")
+        raise DataError(
+            f"{raw.name}: the target {name!r} has one value only ({classes[0]!r}): there is nothing to learn"
+        )
     index = {v: i for i, v in enumerate(classes)}
     unknown = [v for v in values if str(v) not in index]
     if unknown:
         row = int((column == unknown[0]).argmax())
-        raise DataError(f"{raw.place(row)}: the target {name!r} has a class that the network does not know: {unknown[0]!r}")
+        raise DataError(
+            f"{raw.place(row)}: the target {name!r} has a class that the network does not know: {unknown[0]!r}"
+        )
     return np.array([index[str(v)] for v in column], np.int64), classes
 
 
@@ -267,7 +275,9 @@ def _inputs(raw: Raw, fitted: Fitted) -> Array:
     if isinstance(raw, RawImages):
         assert fitted.image is not None
         if raw.images.shape[1:] != fitted.image.shape:
-            raise DataError(f"{raw.name}: images of shape {raw.images.shape[1:]}, the network was made for {fitted.image.shape}")
+            raise DataError(
+                f"{raw.name}: images of shape {raw.images.shape[1:]}, the network was made for {fitted.image.shape}"
+            )
         return fitted.image.apply(raw.images)
     for column in fitted.columns:
         if column.name not in raw.columns:
@@ -277,7 +287,9 @@ def _inputs(raw: Raw, fitted: Fitted) -> Array:
         gone = np.isnan(pixels)
         if gone.any():
             row, column_number = np.argwhere(gone)[0]
-            raise DataError(f"{raw.place(int(row))}: column {fitted.columns[column_number].name!r}: a pixel has no value")
+            raise DataError(
+                f"{raw.place(int(row))}: column {fitted.columns[column_number].name!r}: a pixel has no value"
+            )
         return fitted.image.apply(pixels.reshape(-1, *fitted.image.shape))
     parts = [part for column in fitted.columns for part in column.apply(raw)]
     return np.stack(parts, axis=1).astype(np.float32)

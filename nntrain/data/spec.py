@@ -39,9 +39,13 @@ class DataSpec(_Section):
     source: Annotated[Source, Variant("source")] = Field(description="where the rows come from")
     target: TargetSpec | None = Field(None, description="the column to predict; images bring their labels")
     drop: tuple[str, ...] = Field((), description="columns that are left out")
-    columns: dict[str, Literal["numeric", "categorical"]] = Field({}, description="kinds of columns, where inference errs")
+    columns: dict[str, Literal["numeric", "categorical"]] = Field(
+        {}, description="kinds of columns, where inference errs"
+    )
     features: FeatureSpec | None = Field(None, description="makes images of a table's columns")
-    split: Annotated[SplitSpec, Variant("split")] = Field(RandomSplit(), description="training, validation and test rows")
+    split: Annotated[SplitSpec, Variant("split")] = Field(
+        RandomSplit(), description="training, validation and test rows"
+    )
 
     @model_validator(mode="before")
     @classmethod

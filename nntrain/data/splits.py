@@ -25,7 +25,9 @@ class RandomSplit(SplitSpec):
 
     type: Literal["random"] = "random"
     val: float = Field(0.15, ge=0, lt=1, description="share of the rows for validation")
-    test: float = Field(0.15, ge=0, lt=1, description="share of the rows for the test; unused where the source has test rows")
+    test: float = Field(
+        0.15, ge=0, lt=1, description="share of the rows for the test; unused where the source has test rows"
+    )
     stratify: bool = Field(True, description="each split gets its share of every class")
 
     @model_validator(mode="after")

@@ -83,3 +83,17 @@ class rmsprop_update:
             m += d
             d = m
         p -= d * h[0]
+
+
+@op
+class average_update:
+    """a = decay * a + (1 - decay) * p: the exponential moving average of the weights."""
+
+    state = ("a",)
+    outputs = ()
+
+    def shape(a, p, *, decay):
+        return ()
+
+    def forward(xp, a, p, *, decay):
+        a += (p - a) * p.dtype.type(1 - decay)

@@ -6,7 +6,8 @@ left alone, moments included: Adam without a gradient is not Adam with a zero on
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from nntrain.backend import Array
@@ -58,6 +59,22 @@ class FlatParameters:
         t._array = home
         t._grad = None
         t._grad_buffer = self.gradients[segment.start : segment.stop].reshape(t.shape)
+
+    def views(self, array: Array) -> list[Array]:
+        """The segments of an array that is laid out like `values`, in the shapes of the parameters."""
+        return [array[s.start : s.stop].reshape(s.tensor.shape) for s in self.segments]
+
+    @contextmanager
+    def pointing_at(self, array: Array) -> Iterator[None]:
+        """Inside, the parameters are views of another array of the same layout: an average is evaluated, nothing moves."""
+        before = [s.tensor._array for s in self.segments]
+        for s, view in zip(self.segments, self.views(array), strict=True):
+            s.tensor._array = view
+        try:
+            yield
+        finally:
+            for s, view in zip(self.segments, before, strict=True):
+                s.tensor._array = view
 
     def zero_grad(self) -> None:
         """Every gradient becomes None; the memory stays."""

@@ -13,6 +13,8 @@ from nntrain.engine.gradcheck import Check
 def show_checks(checks: Sequence[Check], everything: bool = False) -> None:
     """Checks of gradients: one line each, or one for each subject's worst where there are many; the wrong ones always."""
     console = Console(highlight=False)
+    if not console.is_terminal:
+        console = Console(highlight=False, width=160)
     table = Table(box=None, pad_edge=False, header_style="bold")
     for name in ("checked", "what", "implementation", "dtype"):
         table.add_column(name, no_wrap=True)
@@ -25,7 +27,13 @@ def show_checks(checks: Sequence[Check], everything: bool = False) -> None:
         kinks = f" ({c.kinks} kinks left out)" if c.kinks else ""
         verdict = "ok" if c.ok else "[bold red]wrong[/]"
         table.add_row(
-            c.subject, c.what, _short(c.implementation), c.dtype, f"{c.error:.1e}", f"{c.tolerance:.0e}", verdict + where + kinks
+            c.subject,
+            c.what,
+            _short(c.implementation),
+            c.dtype,
+            f"{c.error:.1e}",
+            f"{c.tolerance:.0e}",
+            verdict + where + kinks,
         )
     console.print(table)
     wrong = sum(not c.ok for c in checks)

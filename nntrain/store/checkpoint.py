@@ -3,6 +3,9 @@
 The format has none, and its readers accept duplicate keys, so a flipped bit would load silently. Here every tensor and the
 metadata have a SHA-256 in the metadata, and the file has to match them to the byte. Written to a temporary file in the same
 folder, synced, renamed, and the folder synced: a reader sees the old file or the new one.
+
+Written and read here, not by the safetensors package: that orders the metadata by a random hash (equal content, different
+bytes each time) and writes wrong bytes for arrays that are not C-contiguous. Its files and these are the same format.
 """
 
 from __future__ import annotations
@@ -62,11 +65,17 @@ def encode(tensors: Mapping[str, Any], meta: Mapping[str, Any]) -> bytes:
         if array.dtype.name not in _CODES:
             raise CheckpointError(f"the tensor {name!r} of dtype {array.dtype} cannot be saved")
         data = array.astype(array.dtype.newbyteorder("<"), copy=False).tobytes()
-        entries[name] = {"dtype": _CODES[array.dtype.name], "shape": list(array.shape), "data_offsets": [at, at + len(data)]}
+        entries[name] = {
+            "dtype": _CODES[array.dtype.name],
+            "shape": list(array.shape),
+            "data_offsets": [at, at + len(data)],
+        }
         sums[name] = _tensor_sum(name, entries[name], data)
         chunks.append(data)
         at += len(data)
-    text = json.dumps({"schema": SCHEMA, "meta": meta, "sha256": sums}, sort_keys=True, allow_nan=True, ensure_ascii=True)
+    text = json.dumps(
+        {"schema": SCHEMA, "meta": meta, "sha256": sums}, sort_keys=True, allow_nan=True, ensure_ascii=True
+    )
     metadata = {"nntrain": text, "sha256": hashlib.sha256(text.encode()).hexdigest()}
     header = json.dumps({"__metadata__": metadata, **entries}, sort_keys=True, separators=(",", ":")).encode()
     header += b" " * (-(8 + len(header)) % ALIGNMENT)

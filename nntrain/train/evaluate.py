@@ -8,7 +8,7 @@ from nntrain.build import Experiment
 from nntrain.data import Split, batches
 from nntrain.engine.graph import no_grad
 from nntrain.nn.context import Context
-from nntrain.train.step import target_tensor, to_device
+from nntrain.train.step import to_device, to_tensor
 
 
 def evaluate(experiment: Experiment, split: Split) -> dict[str, float]:
@@ -17,10 +17,10 @@ def evaluate(experiment: Experiment, split: Split) -> dict[str, float]:
     target_info = e.dataset.target
     accumulators = {str(getattr(m, "type", "")): m.accumulator() for m in e.metrics}
     total, weight = 0.0, 0.0
-    with no_grad():
+    with no_grad(), e.evaluated_weights():
         for batch in batches(split, e.loaded.config.train.eval_batch_size):
             output = e.network.forward(to_device(e, batch.inputs), Context(training=False))
-            loss, count = e.loss.pair(output, target_tensor(e, batch.target))
+            loss, count = e.loss.pair(output, to_tensor(e, batch.target))
             total += float(loss.item())
             weight += float(count.item())
             prediction = target_info.to_units(e.backend.to_host(output._array))

@@ -45,7 +45,9 @@ class Trainer:
         except DivergedError as error:
             self.status = "diverged"
             last = f"; the last checkpoint is {self.folder.last}" if self.folder.last.exists() else ""
-            raise DivergedError(f"{error}: the weights were not changed by it{last}. Try a smaller rate, or clip_norm") from None
+            raise DivergedError(
+                f"{error}: the weights were not changed by it{last}. Try a smaller rate, or clip_norm"
+            ) from None
         if self.stop.wanted:
             self.status = "interrupted"
             yield self._save(self.folder.last, "signal")

@@ -79,7 +79,9 @@ def reopen(path: str, data: str | None = None) -> tuple[Experiment, Checkpoint]:
         experiment = build(loaded, fitted=fitted, data=dataset)
         restore_weights(experiment, checkpoint)
         return experiment, checkpoint
-    raise DataError("the data of the checkpoint was not found:\n  " + "\n  ".join(tried) + "\ngive its folder with --data")
+    raise DataError(
+        "the data of the checkpoint was not found:\n  " + "\n  ".join(tried) + "\ngive its folder with --data"
+    )
 
 
 def _bases(path: Path, data: str | None) -> list[Path]:

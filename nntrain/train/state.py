@@ -13,7 +13,7 @@ from nntrain.build import Experiment
 from nntrain.errors import CheckpointError
 from nntrain.store import Checkpoint
 
-MODEL, OPTIMIZER = "model.", "optimizer."
+MODEL, AVERAGE, OPTIMIZER = "model.", "average.", "optimizer."
 
 
 @dataclass
@@ -37,6 +37,10 @@ def capture(experiment: Experiment, progress: Progress) -> tuple[dict[str, Any],
     """The tensors and metadata of a checkpoint. The tensors are copies: training may go on while they are written."""
     e = experiment
     tensors: dict[str, Any] = {MODEL + n: a for n, a in e.network.state_dict().items()}
+    if e.average is not None:
+        names = [n for n, _ in e.network.named_parameters()]
+        views = e.flat.views(e.average)
+        tensors |= {AVERAGE + n: np.array(e.backend.to_host(a)) for n, a in zip(names, views, strict=True)}
     steps: dict[str, int] = {}
     for name, value in e.optimizer.state_dict().items():
         if isinstance(value, int):
@@ -56,9 +60,14 @@ def capture(experiment: Experiment, progress: Progress) -> tuple[dict[str, Any],
 
 def restore(experiment: Experiment, checkpoint: Checkpoint) -> Progress:
     """Put a checkpoint's weights, optimizer and counters into an experiment. CheckpointError where they do not fit."""
-    restore_weights(experiment, checkpoint)
+    _load_weights(experiment, _with_prefix(checkpoint, MODEL))
+    if experiment.average is not None:
+        averages = _with_prefix(checkpoint, AVERAGE)
+        names = [n for n, _ in experiment.network.named_parameters()]
+        for name, view in zip(names, experiment.flat.views(experiment.average), strict=True):
+            view[...] = experiment.backend.from_host(averages[name])
     state: dict[str, Any] = dict(checkpoint.meta["optimizer_steps"])
-    state.update({n.removeprefix(OPTIMIZER): a for n, a in checkpoint.tensors.items() if n.startswith(OPTIMIZER)})
+    state.update(_with_prefix(checkpoint, OPTIMIZER))
     try:
         experiment.optimizer.load_state_dict(state)
     except (KeyError, ValueError) as error:
@@ -67,8 +76,19 @@ def restore(experiment: Experiment, checkpoint: Checkpoint) -> Progress:
 
 
 def restore_weights(experiment: Experiment, checkpoint: Checkpoint) -> None:
-    """Put a checkpoint's weights into the network. CheckpointError where they do not fit."""
-    weights = {n.removeprefix(MODEL): a for n, a in checkpoint.tensors.items() if n.startswith(MODEL)}
+    """Put the weights that a checkpoint was evaluated with into the network: their average where it holds one.
+
+    CheckpointError where they do not fit.
+    """
+    _load_weights(experiment, _with_prefix(checkpoint, MODEL) | _with_prefix(checkpoint, AVERAGE))
+    experiment.average = None
+
+
+def _with_prefix(checkpoint: Checkpoint, prefix: str) -> dict[str, Any]:
+    return {n.removeprefix(prefix): a for n, a in checkpoint.tensors.items() if n.startswith(prefix)}
+
+
+def _load_weights(experiment: Experiment, weights: Mapping[str, Any]) -> None:
     try:
         experiment.network.load_state_dict(weights)
     except (KeyError, ValueError) as error:

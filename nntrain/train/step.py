@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from nntrain.backend import Array
 from nntrain.backend.random import counter
 from nntrain.build import Experiment
 from nntrain.data import Batch
-from nntrain.engine.graph import no_grad
+from nntrain.engine.graph import apply, no_grad
 from nntrain.engine.tensor import Tensor
 from nntrain.errors import DivergedError
 from nntrain.nn.context import Context
@@ -36,7 +37,7 @@ class Step:
             self._write_counter(step, first)
             ctx = Context(training=True, seed=e.loaded.config.seed, counter=self.words)
             output = e.network.forward(to_device(e, batch.inputs), ctx)
-            loss, count = e.loss.pair(output, target_tensor(e, batch.target))
+            loss, count = e.loss.pair(output, to_tensor(e, batch.target))
             loss.backward()
             total += float(loss.item())
             weight += float(count.item())
@@ -55,20 +56,21 @@ class Step:
                 clip_grad_norm_(parameters, train.clip_norm)
             e.optimizer.lr = e.schedule.rate(step, e.loaded.config.optimizer.lr, e.plan)
             e.optimizer.step()
+            if e.average is not None:
+                backend = e.backend
+                average, values = (Tensor._wrap(a, backend, False) for a in (e.average, e.flat.values))
+                apply("average_update", average, values, decay=train.ema)
         return total, weight
 
     def _write_counter(self, step: int, row: int) -> None:
         self.words._array[...] = self.words._backend.from_host(counter(step, row))
 
 
-def to_device(e: Experiment, inputs: dict[str, np.ndarray] | object) -> dict[str, Tensor]:  # type: ignore[type-arg]
-    """A batch's inputs as tensors in the network's dtype."""
-    return {
-        name: Tensor(a.astype(e.dtype, copy=False) if a.dtype.kind == "f" else a, device=e.backend.name)
-        for name, a in inputs.items()  # type: ignore[attr-defined]
-    }
+def to_device(e: Experiment, inputs: Mapping[str, Array]) -> dict[str, Tensor]:
+    """A batch's inputs as tensors; floats in the network's dtype."""
+    return {name: to_tensor(e, a) for name, a in inputs.items()}
 
 
-def target_tensor(e: Experiment, target: np.ndarray) -> Tensor:  # type: ignore[type-arg]
-    """A batch's target as a tensor, in the network's dtype where it is numbers."""
-    return Tensor(target.astype(e.dtype, copy=False) if target.dtype.kind == "f" else target, device=e.backend.name)
+def to_tensor(e: Experiment, array: Array) -> Tensor:
+    """An array of a batch on the device; floats in the network's dtype."""
+    return Tensor(array.astype(e.dtype, copy=False) if array.dtype.kind == "f" else array, device=e.backend.name)
