@@ -14,7 +14,7 @@ import typer
 from nntrain.cli.exits import Exit, code_of
 from nntrain.errors import NNTrainError
 
-COMMANDS = ("fit", "eval", "gradcheck")  # nntrain/cli/<name>.py holds a function of that name
+COMMANDS = ("fit", "resume", "eval", "gradcheck")  # nntrain/cli/<name>.py holds a function of that name
 
 app = typer.Typer(
     name="nntrain",

@@ -82,12 +82,12 @@ def load(path: str | os.PathLike[str], sets: Sequence[str] = ()) -> Loaded:
     return _validate(tree, sets, base, text, default)
 
 
-def load_dict(data: dict[str, Any], base: Path, name: str = "config") -> Loaded:
+def load_dict(data: dict[str, Any], base: Path, sets: Sequence[str] = (), name: str = "checkpoint's config") -> Loaded:
     """Validate a config that is already data: the one inside a checkpoint. Raises as `load`."""
     import yaml
 
     text = yaml.safe_dump(data, sort_keys=False, allow_unicode=True)
-    return _validate(_node(data, Mark(Source(name, text, is_option=True), 1, 1)), (), base, text, "run")
+    return _validate(_node(data, Mark(Source(name, text, is_option=True), 1, 1)), sets, base, text, "run")
 
 
 def _node(value: Any, mark: Mark) -> Node:
@@ -118,7 +118,8 @@ def _validate(tree: Node, sets: Sequence[str], base: Path, text: str, default_na
     try:
         config = Config.model_validate(tree.plain())
     except ValidationError as error:
-        raise ConfigProblems([*problems, *translate(error, tree, Config)]) from None
+        known = {p.path for p in problems}  # a value that could not be composed is not complained of twice
+        raise ConfigProblems([*problems, *(p for p in translate(error, tree, Config) if p.path not in known)]) from None
     raise_if(problems)
     return Loaded(config, tree, base, text)
 

@@ -89,6 +89,7 @@ ELSEWHERE: dict[str, dict[str, str]] = {
         "ignore": "drop",
         "exclude": "drop",
     },
+    "data.source": {"file": "path", "filename": "path", "csv": "path", "sep": "delimiter", "separator": "delimiter"},
     "optimizer": {
         "learning_rate": "lr",
         "lr0": "lr",

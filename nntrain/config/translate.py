@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -61,7 +62,16 @@ def translate(error: ValidationError, root: Node, model: type[BaseModel]) -> lis
         ):
             continue  # one alternative of a union failed inside: that is the one that was meant
         problems.append(_problem(path, errors, root, model))
-    return problems
+    return [p for p in problems if not _explained(p, problems)]
+
+
+def _explained(problem: Problem, problems: list[Problem]) -> bool:
+    """Whether a missing key is there under a wrong name, which is a problem of its own."""
+    if not problem.message.endswith("is missing"):
+        return False
+    name = problem.message.split("'")[1]
+    others = (p for p in problems if p.path == problem.path and p.message.startswith("unknown key"))
+    return any(name in re.findall(r"[\w.]+", hint) for p in others for hint in p.hints)
 
 
 def _data_path(root: Node, loc: tuple[str | int, ...], named: bool) -> Path:

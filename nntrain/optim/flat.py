@@ -6,7 +6,7 @@ left alone, moments included: Adam without a gradient is not Adam with a zero on
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -27,10 +27,16 @@ class Segment:
 
 
 class FlatParameters:
-    """The flat arrays `values` and `gradients` of parameters of one device and dtype. Moves the parameters into them."""
+    """The flat arrays `values` and `gradients` of parameters of one device and dtype. Moves the parameters into them.
 
-    def __init__(self, parameters: Iterable[Tensor]) -> None:
-        tensors = list(parameters)
+    `names` are those of a mapping in the order of the segments, or numbers. ValueError for a parameter that is given
+    twice, and for several devices or dtypes.
+    """
+
+    def __init__(self, parameters: Iterable[Tensor] | Mapping[str, Tensor]) -> None:
+        named = isinstance(parameters, Mapping)
+        tensors = list(parameters.values() if isinstance(parameters, Mapping) else parameters)
+        self.names: list[str] = list(parameters) if named else [str(i) for i in range(len(tensors))]  # type: ignore[arg-type]
         if len({id(t) for t in tensors}) != len(tensors):
             raise ValueError("a parameter is given twice")
         if len({(t.device, t.dtype) for t in tensors}) > 1:
@@ -75,6 +81,24 @@ class FlatParameters:
         finally:
             for s, view in zip(self.segments, before, strict=True):
                 s.tensor._array = view
+
+    def present(self) -> list[Tensor]:
+        """Stretches of `gradients` that were written to since `zero_grad`: neighbours go together."""
+        self.settle()
+        spans: list[list[int]] = []
+        for i, s in enumerate(self.segments):
+            if s.tensor._grad is None:
+                continue
+            if spans and spans[-1][1] == i:
+                spans[-1][1] = i + 1
+            else:
+                spans.append([i, i + 1])
+        backend = self.segments[0].tensor._backend if self.segments else None
+        assert backend is not None or not spans
+        return [
+            Tensor._wrap(self.gradients[self.segments[a].start : self.segments[b - 1].end], backend, False)  # type: ignore[arg-type]
+            for a, b in spans
+        ]
 
     def zero_grad(self) -> None:
         """Every gradient becomes None; the memory stays."""

@@ -25,6 +25,7 @@ class RunFolder:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self.log = MetricsLog(path)
         self._lock = self._acquire()
 
     @classmethod

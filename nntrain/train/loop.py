@@ -10,7 +10,7 @@ from nntrain import events
 from nntrain.build import Experiment
 from nntrain.data import Batch, batches
 from nntrain.errors import DivergedError
-from nntrain.store import MetricsLog, RunFolder, load_checkpoint
+from nntrain.store import RunFolder, load_checkpoint
 from nntrain.train.evaluate import evaluate
 from nntrain.train.signals import Stop
 from nntrain.train.state import Progress, capture, improved, metrics_row, restore_weights
@@ -25,7 +25,7 @@ class Trainer:
     def __init__(self, experiment: Experiment, folder: RunFolder, progress: Progress | None = None) -> None:
         self.experiment = experiment
         self.folder = folder
-        self.log = MetricsLog(folder.path)
+        self.log = folder.log
         self.progress = progress or Progress()
         self.resumed_at = self.progress.step
         self.stop = Stop()

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
 import platform
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +17,10 @@ from nntrain import __version__
 from nntrain.build import Experiment, build
 from nntrain.config import Loaded, load_dict
 from nntrain.data import Dataset, Fitted, prepare
-from nntrain.errors import CheckpointError, DataError
+from nntrain.errors import CheckpointError, ConfigError, DataError
 from nntrain.store import Checkpoint, RunFolder, load_checkpoint
 from nntrain.train.loop import thread_count
-from nntrain.train.state import restore_weights
+from nntrain.train.state import Progress, restore, restore_weights
 
 
 def describe(experiment: Experiment, folder: RunFolder, status: str, **more: Any) -> None:
@@ -45,9 +47,11 @@ def describe(experiment: Experiment, folder: RunFolder, status: str, **more: Any
 
 
 def write_configs(experiment: Experiment, folder: RunFolder) -> None:
-    """Keep the config as it was written, and with every default and absolute paths."""
+    """Keep the config: the file itself, what was composed of it and its options, and that with every default."""
     loaded = experiment.loaded
     folder.write_text("config.yaml", loaded.text)
+    written = yaml.safe_dump(loaded.written(), sort_keys=False, allow_unicode=True, width=120)
+    folder.write_text("config.written.yaml", written)
     resolved = yaml.safe_dump(loaded.resolved(), sort_keys=False, allow_unicode=True, width=120)
     folder.write_text("config.resolved.yaml", resolved)
 
@@ -84,6 +88,55 @@ def reopen(path: str, data: str | None = None) -> tuple[Experiment, Checkpoint]:
     )
 
 
+#: what a resumed run may change: how long it goes on, and what it says
+CHANGEABLE = ("train.epochs", "train.steps", "train.early_stop", "checkpoint.every", "log")
+
+
+def take_up(path: str, sets: Sequence[str] = ()) -> tuple[Experiment, RunFolder, Progress]:
+    """The experiment of a run folder as it stood at its last checkpoint (at the start where there is none), ready to go on.
+
+    The metrics log goes back to that checkpoint. Raises CheckpointError where PATH is no run, ConfigError where `sets` or
+    the data would change what was trained.
+    """
+    folder_path = Path(path)
+    if folder_path.is_file() and folder_path.name == "latest":
+        folder_path = folder_path.parent / folder_path.read_text().strip()
+    if not (folder_path / "run.json").is_file():
+        raise CheckpointError(f"{path}: not a run folder: there is no run.json in it")
+    for option in sets:
+        if not option.partition("=")[0].strip().startswith(CHANGEABLE):
+            raise ConfigError(
+                f"--set {option}: a resumed run can change {', '.join(CHANGEABLE)} alone: start a new run"
+            )
+    folder = RunFolder(folder_path)
+    try:
+        note = json.loads((folder_path / "run.json").read_text())
+        base = Path(note["base"])
+        if not folder.last.exists():
+            written = yaml.safe_load((folder_path / "config.written.yaml").read_text())
+            folder.log.truncate(0)
+            return build(load_dict(written, base, sets)), folder, Progress()
+        checkpoint = load_checkpoint(folder.last)
+        loaded = load_dict(checkpoint.meta["config"], base, sets)
+        fitted = Fitted.from_json(checkpoint.meta["fitted"])
+        dataset = prepare(loaded.config.data, seed=loaded.config.seed, base=base, fitted=fitted)
+        if dataset.content_hash != checkpoint.meta["data_hash"]:
+            raise ConfigError(
+                f"{path}: the data has changed since the run started (its SHA-256 differs): start a new run"
+            )
+        experiment = build(loaded, fitted=fitted, data=dataset)
+        progress = restore(experiment, checkpoint)
+        stop = loaded.config.train.early_stop
+        progress.finished = progress.step >= experiment.plan.steps or (
+            stop is not None and progress.waited >= stop.patience
+        )
+        folder.log.truncate(progress.log_size)
+        return experiment, folder, progress
+    except BaseException:
+        folder.close()
+        raise
+
+
 def _bases(path: Path, data: str | None) -> list[Path]:
     if data is not None:
         return [Path(data)]
@@ -91,8 +144,6 @@ def _bases(path: Path, data: str | None) -> list[Path]:
     for folder in (path.parent, path.parent.parent):
         note = folder / "run.json"
         if note.is_file():
-            import json
-
             try:
                 found.append(Path(json.loads(note.read_text())["base"]))
             except (ValueError, KeyError):
