@@ -82,7 +82,7 @@ def test_missing_values_become_the_training_mean_with_an_indicator(tmp_path: Pat
 
 
 def test_numbers_come_back_in_their_units(tmp_path: Path) -> None:
-    dataset = make(tmp_path, TABLE, target="x", drop=["answer"])
+    dataset = make(tmp_path, TABLE, target="x", drop=("answer",))
     assert dataset.target.kind == "number"
     split = dataset.splits["val"]
     np.testing.assert_allclose(dataset.target.to_units(split.target)[:, 0], split.ids * 0.5 - 3, atol=1e-5)

@@ -67,7 +67,7 @@ def test_another_seed_gives_another_run(whole: Path, tmp_path: Path) -> None:
 def test_eval_gives_the_figures_that_fit_reported(tmp_path: Path) -> None:
     project = make_project(tmp_path)
     done = call("fit", project / "config.yaml", "--run-dir", "run", cwd=tmp_path)
-    reported = [line for line in done.stdout.splitlines() if line.startswith("test")][0]
+    reported = next(line for line in done.stdout.splitlines() if line.startswith("test"))
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
     told = call("eval", tmp_path / "run/checkpoints/best.safetensors", "--json", cwd=elsewhere)

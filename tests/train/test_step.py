@@ -26,7 +26,7 @@ def weights(e: Experiment) -> np.ndarray:
 def test_four_batches_of_16_are_one_of_64(project: Path) -> None:
     """Dropout and a ragged last piece included."""
     parts, whole = experiment(project), experiment(project)
-    rows = list(batches(whole.dataset.splits["train"], 60))[0]
+    rows = next(iter(batches(whole.dataset.splits["train"], 60)))
     pieces = [b for b in batches(whole.dataset.splits["train"], 16)][:4]
     pieces[3] = type(rows)({n: a[48:60] for n, a in rows.inputs.items()}, rows.target[48:60], rows.rows[48:60], 48)
     a = Step(parts)(0, pieces)
