@@ -10,12 +10,15 @@ from typing import Any
 __version__ = "0.1.0"
 
 _HOMES = {
-    "nntrain.engine.tensor": "Tensor tensor from_numpy as_tensor set_default_dtype default_dtype matmul",
+    "nntrain.engine.tensor": "Tensor tensor from_numpy as_tensor matmul",
+    "nntrain.engine.settings": "set_default_dtype default_dtype",
     "nntrain.engine.graph": "no_grad enable_grad is_grad_enabled",
     "nntrain.engine.gradcheck": "gradcheck",
     "nntrain.backend.random": "manual_seed",
-    "nntrain.ops.functions": "arange cat concat dot empty exp eye full log ones ones_like rand randint randn relu "
-    "sigmoid sqrt stack tanh where zeros zeros_like linspace",
+    "nntrain.ops.functions": """
+        arange cat concat dot einsum empty exp eye full linspace log log_softmax logsumexp maximum minimum ones ones_like
+        pad rand randint randn relu scaled_dot_product_attention sigmoid softmax split sqrt stack tanh where zeros
+        zeros_like""",
 }
 _PLACES = {name: home for home, names in _HOMES.items() for name in names.split()}
 _DTYPES = ("float32", "float64", "float16", "int32", "int64", "uint8", "bool_")

@@ -94,3 +94,8 @@ def restore(saved: dict[str, Any]) -> None:
     _overrides.update(saved["overrides"])
     _loaded.clear()
     _loaded.update(saved["loaded"])
+
+
+def special(xp: Any) -> Any:
+    """The module of special functions (erf, ...) that belongs to an array module."""
+    return importlib.import_module("scipy.special" if xp is np else "cupyx.scipy.special")

@@ -107,6 +107,9 @@ def samples(op: Op) -> Iterator[tuple[str, Sample]]:
     """The samples of an op with a name for each."""
     if op.samples is not None:
         for i, sample in enumerate(op.samples(Draw(seed=len(op.name)))):
+            if not op.variadic:  # optional inputs that a sample leaves out are None
+                missing = (None,) * (len(op.inputs) - len(sample.inputs))
+                sample = Sample(sample.inputs + missing, sample.attrs, sample.name)
             yield f"{op.name}[{sample.name or i}]", sample
 
 

@@ -111,6 +111,8 @@ def apply(name: str, *inputs: Tensor | None, **attrs: Any) -> Any:
     from nntrain.engine.tensor import Tensor
 
     op = ops[name]
+    if len(inputs) < len(op.inputs) and not op.variadic:
+        inputs += (None,) * (len(op.inputs) - len(inputs))
     specs = tuple(None if t is None else t.spec for t in inputs)
     if any(t is not None and t._array is None for t in inputs):
         outputs = [Tensor._abstract(s) for s in plan(op, specs, attrs, "cpu").outputs]

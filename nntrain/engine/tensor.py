@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import builtins
 import weakref
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -13,29 +13,15 @@ from nntrain import backend as devices
 from nntrain.backend import Array, Backend
 from nntrain.engine import graph
 from nntrain.engine.graph import Node, apply
-from nntrain.engine.spec import DType, Spec, bool_, float32, float64, int64, is_float, normalize_axes, promote
+from nntrain.engine.methods import Methods, broadcast_to
+from nntrain.engine.settings import default_dtype
+from nntrain.engine.spec import DType, Spec, bool_, float32, float64, int64, is_float, promote
 
 Scalar = bool | int | float
 ArrayLike = Any
 
-_default_dtype: DType = float32
 
-
-def set_default_dtype(dtype: Any) -> None:
-    """The dtype that Python floats and parameters get: float32 (default) or float64."""
-    global _default_dtype
-    chosen = np.dtype(dtype)
-    if not is_float(chosen):
-        raise TypeError(f"the default dtype must be a float, not {chosen}")
-    _default_dtype = chosen
-
-
-def default_dtype() -> DType:
-    """The dtype that Python floats and parameters get."""
-    return _default_dtype
-
-
-class Tensor:
+class Tensor(Methods):
     """A multi-dimensional array on one device, with an optional gradient.
 
     Made by `nntrain.tensor`, `nntrain.zeros`, `nntrain.randn`, ... and by operations on tensors. Where `requires_grad`
@@ -296,7 +282,7 @@ class Tensor:
             return f"Tensor(abstract, shape={self.shape}, dtype={self.dtype})"
         body = np.array2string(self._backend.to_host(self._array), separator=", ", prefix="tensor(", precision=4)
         notes = [body]
-        if self.dtype not in (_default_dtype, int64, bool_):
+        if self.dtype not in (default_dtype(), int64, bool_):
             notes.append(f"dtype={self.dtype}")
         if self.device != "cpu":
             notes.append(f"device='{self.device}'")
@@ -426,94 +412,6 @@ class Tensor:
 
         return getitem(self, index)
 
-    # elementwise and reductions
-
-    def exp(self) -> Tensor:
-        return unary("exp", self)
-
-    def log(self) -> Tensor:
-        return unary("log", self)
-
-    def sqrt(self) -> Tensor:
-        return unary("sqrt", self)
-
-    def tanh(self) -> Tensor:
-        return unary("tanh", self)
-
-    def sigmoid(self) -> Tensor:
-        return unary("sigmoid", self)
-
-    def relu(self) -> Tensor:
-        return apply("relu", self)
-
-    def abs(self) -> Tensor:
-        return apply("abs", self)
-
-    def sum(self, axis: int | tuple[int, ...] | None = None, keepdims: builtins.bool = False) -> Tensor:
-        return reduce("sum", self, axis, keepdims)
-
-    def mean(self, axis: int | tuple[int, ...] | None = None, keepdims: builtins.bool = False) -> Tensor:
-        return reduce("mean", _floating(self), axis, keepdims)
-
-    def max(self, axis: int | tuple[int, ...] | None = None, keepdims: builtins.bool = False) -> Tensor:
-        """The largest element; among equal ones the gradient is shared equally."""
-        return reduce("max", self, axis, keepdims)
-
-    def min(self, axis: int | tuple[int, ...] | None = None, keepdims: builtins.bool = False) -> Tensor:
-        """The smallest element; among equal ones the gradient is shared equally."""
-        return reduce("min", self, axis, keepdims)
-
-    def argmax(self, axis: int | None = None) -> Tensor:
-        """Where the (first) largest element is, as int64: along `axis`, or in the flattened tensor."""
-        x = self if axis is not None else self.reshape(-1)
-        return apply("argmax", x, axis=normalize_axes(-1 if axis is None else axis, x.ndim)[0])
-
-    # shape
-
-    def reshape(self, *shape: int | Sequence[int]) -> Tensor:
-        """The same elements in another shape; one size may be -1."""
-        wanted = _sizes(shape)
-        if -1 in wanted:
-            rest = int(np.prod([n for n in wanted if n != -1], dtype=np.int64))
-            if rest == 0 or self.size % rest or wanted.count(-1) > 1:
-                raise ValueError(f"shape {self.shape} cannot be reshaped to {wanted}")
-            wanted = tuple(self.size // rest if n == -1 else n for n in wanted)
-        return apply("reshape", self, to=wanted)
-
-    view = reshape
-
-    def flatten(self, start: int = 0) -> Tensor:
-        """Axes from `start` on become one."""
-        return self.reshape(*self.shape[:start], int(np.prod(self.shape[start:], dtype=np.int64)))
-
-    def transpose(self, *axes: int | Sequence[int]) -> Tensor:
-        """Axes in another order; all reversed where none are given. NumPy's meaning, not PyTorch's swap of two."""
-        order = _sizes(axes) if axes else tuple(reversed(range(self.ndim)))
-        return apply("transpose", self, axes=tuple(a % max(self.ndim, 1) for a in order))
-
-    permute = transpose
-
-    def squeeze(self, axis: int | tuple[int, ...] | None = None) -> Tensor:
-        """Without axes of size 1: all of them, or the ones given."""
-        drop = normalize_axes(axis, self.ndim) if axis is not None else tuple(range(self.ndim))
-        return self.reshape(tuple(n for i, n in enumerate(self.shape) if not (i in drop and n == 1)))
-
-    def unsqueeze(self, axis: int) -> Tensor:
-        """With a new axis of size 1 at `axis`."""
-        at = axis % (self.ndim + 1)
-        return self.reshape((*self.shape[:at], 1, *self.shape[at:]))
-
-    def expand(self, *shape: int | Sequence[int]) -> Tensor:
-        """Axes of size 1 repeated to `shape` without copying; -1 keeps an axis."""
-        wanted = _sizes(shape)
-        lead = len(wanted) - self.ndim
-        return broadcast_to(self, tuple(self.shape[i - lead] if n == -1 else n for i, n in enumerate(wanted)))
-
-
-def _sizes(given: tuple[Any, ...]) -> tuple[int, ...]:
-    flat = given[0] if len(given) == 1 and isinstance(given[0], Sequence) else given
-    return tuple(int(n) for n in flat)
-
 
 def _plain_index(index: Any) -> Any:
     if isinstance(index, tuple):
@@ -532,7 +430,7 @@ def _as_array(data: ArrayLike, dtype: Any, device: str | None) -> tuple[Array, B
             data = [x.tolist() if isinstance(x, Tensor) else x for x in data]
         array = np.asarray(data)
         if dtype is None and array.dtype == np.float64 and not hasattr(data, "dtype"):
-            array = array.astype(_default_dtype)
+            array = array.astype(default_dtype())
         if array.dtype.kind not in "fiub":
             raise TypeError(f"a tensor cannot hold {array.dtype} values (from {type(data).__name__})")
     if dtype is not None and array.dtype != np.dtype(dtype):
@@ -546,7 +444,7 @@ def _as_array(data: ArrayLike, dtype: Any, device: str | None) -> tuple[Array, B
 def tensor(data: ArrayLike, *, dtype: Any = None, device: str | None = None, requires_grad: bool = False) -> Tensor:
     """A new tensor from numbers, nested lists, a NumPy array or a tensor; the values are copied.
 
-    Python floats become float32 (`set_default_dtype`); arrays keep their dtype.
+    Python floats become float32 (`setdefault_dtype()`); arrays keep their dtype.
     """
     made = Tensor(data, dtype=dtype, device=device, requires_grad=requires_grad)
     if made._array is data or isinstance(data, Tensor) or np.shares_memory(made._array, data):
@@ -568,22 +466,12 @@ def as_tensor(value: ArrayLike, like: Tensor | None = None) -> Tensor:
     if isinstance(value, bool | int | float):
         dtype = like.dtype
         if isinstance(value, float) and not is_float(dtype):
-            dtype = _default_dtype
+            dtype = default_dtype()
         elif isinstance(value, int) and not isinstance(value, bool) and dtype == bool_:
             dtype = int64
         array = like._backend.xp.asarray(value, dtype=dtype)
         return Tensor._wrap(array, like._backend, False)
     return Tensor(value, device=like.device)
-
-
-def _floating(x: Tensor) -> Tensor:
-    return x if is_float(x.dtype) else x.astype(_default_dtype)
-
-
-def unary(name: str, x: ArrayLike, **attrs: Any) -> Tensor:
-    """Apply an op that is defined on floats."""
-    result: Tensor = apply(name, _floating(as_tensor(x)), **attrs)
-    return result
 
 
 def binary(name: str, a: ArrayLike, b: ArrayLike, floats: bool = False) -> Tensor:
@@ -595,20 +483,8 @@ def binary(name: str, a: ArrayLike, b: ArrayLike, floats: bool = False) -> Tenso
         b = as_tensor(b, a)
     dtype = promote(a.spec, b.spec)
     if floats and not is_float(dtype):
-        dtype = _default_dtype
+        dtype = default_dtype()
     result: Tensor = apply(name, a.astype(dtype), b.astype(dtype))
-    return result
-
-
-def reduce(name: str, x: Tensor, axis: int | tuple[int, ...] | None, keepdims: bool) -> Tensor:
-    """Apply a reduction over `axis` (all axes by default)."""
-    result: Tensor = apply(name, x, axis=normalize_axes(axis, x.ndim), keepdims=keepdims)
-    return result
-
-
-def broadcast_to(x: Tensor, shape: tuple[int, ...]) -> Tensor:
-    """`x` repeated to `shape` without copying."""
-    result: Tensor = x if x.shape == shape else apply("broadcast", x, to=shape)
     return result
 
 

@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 
 from nntrain.backend.random import host_generator
+from nntrain.engine.settings import default_dtype
 from nntrain.engine.spec import DType, Spec
-from nntrain.engine.tensor import Tensor, default_dtype
+from nntrain.engine.tensor import Tensor
 from nntrain.nn.context import Context
 from nntrain.nn.layer import Layer, Params, ParamSpec
 

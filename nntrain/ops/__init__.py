@@ -3,6 +3,32 @@
 Importing this package fills the registry of `nntrain.engine.op`.
 """
 
-from nntrain.ops import conv, elementwise, loss, matmul, pool, random, reduce, shape, update
+from nntrain.ops import (
+    activation,
+    conv,
+    elementwise,
+    loss,
+    matmul,
+    norm,
+    pool,
+    random,
+    rearrange,
+    reduce,
+    shape,
+    update,
+)
 
-__all__ = ["conv", "elementwise", "loss", "matmul", "pool", "random", "reduce", "shape", "update"]
+__all__ = [
+    "activation",
+    "conv",
+    "elementwise",
+    "loss",
+    "matmul",
+    "norm",
+    "pool",
+    "random",
+    "rearrange",
+    "reduce",
+    "shape",
+    "update",
+]

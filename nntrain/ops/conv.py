@@ -111,3 +111,74 @@ class conv2d:
         yield draw.sample(draw.normal(2, 4, 4, 3), draw.normal(3, 3, 1, 3), None, groups=3, name="depthwise")
         yield draw.sample(draw.normal(1, 4, 4, 2), draw.normal(1, 1, 2, 3), draw.normal(3), name="1x1")
         yield draw.sample(draw.normal(0, 4, 4, 2), draw.normal(3, 3, 2, 3), draw.normal(3), name="empty")
+
+
+@op
+class conv_transpose2d:
+    """The gradient of conv2d with respect to its image, as a layer: each element paints a scaled window.
+
+    x (n h w c), w (kh kw c o/groups), b (o) -> y (n, (h - 1) stride + dilation (kh - 1) + 1 - padding + extra, ...).
+    """
+
+    def shape(x, w, b=None, *, stride=(1, 1), padding=((0, 0), (0, 0)), extra=(0, 0), dilation=(1, 1), groups=1):
+        if x.ndim != 4 or x.shape[3] != w.shape[2]:
+            raise ValueError(
+                f"conv_transpose2d: images (n, height, width, {w.shape[2]}) are expected, not shape {x.shape}"
+            )
+        sizes = [
+            (n - 1) * s + d * (k - 1) + 1 - before - after + e
+            for n, s, d, k, (before, after), e in zip(
+                x.shape[1:3], stride, dilation, w.shape[:2], padding, extra, strict=True
+            )
+        ]
+        if min(sizes) < 1:
+            raise ValueError(f"conv_transpose2d: nothing is left of {x.shape} after the padding")
+        return Spec((x.shape[0], *sizes, w.shape[3] * groups), x.dtype)
+
+    def forward(xp, x, w, b, y, *, stride, padding, extra, dilation, groups):
+        kh, kw, c, og = w.shape
+        n, h, width, _ = x.shape
+        (top, bottom), (left, right) = padding
+        border = xp.zeros((n, y.shape[1] + top + bottom, y.shape[2] + left + right, y.shape[3]), x.dtype)
+        cg = c // groups
+        for g in range(groups):
+            part = x[..., g * cg : (g + 1) * cg]
+            for i in range(kh):
+                for j in range(kw):
+                    target = spread(border, i, j, stride, dilation, (h, width))
+                    target[..., g * og : (g + 1) * og] += part @ w[i, j, g * cg : (g + 1) * cg]
+        y[...] = border[:, top : top + y.shape[1], left : left + y.shape[2]]
+        if b is not None:
+            xp.add(y, b, out=y)
+
+    def backward(xp, x, w, gy, gx, gw, gb, *, stride, padding, dilation, groups):
+        kh, kw, c, og = w.shape
+        _, h, width, _ = x.shape
+        border = padded(xp, gy, padding)
+        if gx is not None:
+            gx[...] = 0
+        cg = c // groups
+        for g in range(groups):
+            part = x[..., g * cg : (g + 1) * cg].reshape(-1, cg)
+            for i in range(kh):
+                for j in range(kw):
+                    source = spread(border, i, j, stride, dilation, (h, width))[..., g * og : (g + 1) * og]
+                    if gx is not None:
+                        gx[..., g * cg : (g + 1) * cg] += source @ w[i, j, g * cg : (g + 1) * cg].T
+                    if gw is not None:
+                        gw[i, j, g * cg : (g + 1) * cg] = part.T @ source.reshape(-1, og)
+        if gb is not None:
+            xp.sum(gy, axis=(0, 1, 2), out=gb)
+
+    def samples(draw):
+        yield draw.sample(draw.normal(2, 3, 4, 3), draw.normal(3, 2, 3, 2), draw.normal(2))
+        yield draw.sample(
+            draw.normal(2, 3, 3, 4),
+            draw.normal(3, 3, 4, 2),
+            draw.normal(4),
+            stride=(2, 2),
+            padding=((1, 1), (1, 1)),
+            extra=(1, 0),
+            groups=2,
+            name="stride-groups",
+        )

@@ -9,8 +9,10 @@ import numpy as np
 
 from nntrain.backend.random import host_generator
 from nntrain.engine.graph import apply
+from nntrain.engine.methods import unary
+from nntrain.engine.settings import default_dtype
 from nntrain.engine.spec import promote
-from nntrain.engine.tensor import ArrayLike, Tensor, as_tensor, default_dtype, unary
+from nntrain.engine.tensor import ArrayLike, Tensor, as_tensor, binary, matmul
 
 
 def _made(values: Any, dtype: Any, device: str | None, requires_grad: bool) -> Tensor:
@@ -138,3 +140,99 @@ def stack(tensors: Sequence[Tensor], axis: int = 0) -> Tensor:
 def dot(a: Tensor, b: Tensor) -> Tensor:
     """The sum of the products of two vectors."""
     return (a * b).sum()
+
+
+def maximum(a: ArrayLike, b: ArrayLike) -> Tensor:
+    """The larger of each pair; equal ones share the gradient."""
+    return binary("maximum", a, b)
+
+
+def minimum(a: ArrayLike, b: ArrayLike) -> Tensor:
+    """The smaller of each pair; equal ones share the gradient."""
+    return binary("minimum", a, b)
+
+
+def softmax(x: Tensor, axis: int = -1) -> Tensor:
+    """exp(x) over its sum along one axis."""
+    return x.softmax(axis)
+
+
+def log_softmax(x: Tensor, axis: int = -1) -> Tensor:
+    """x - logsumexp(x) along one axis."""
+    return x.log_softmax(axis)
+
+
+def logsumexp(x: Tensor, axis: int | tuple[int, ...] | None = None, keepdims: bool = False) -> Tensor:
+    """log(sum(exp(x))), without overflow."""
+    return x.logsumexp(axis, keepdims)
+
+
+def pad(x: Tensor, widths: Sequence[tuple[int, int]], mode: str = "constant", value: float = 0.0) -> Tensor:
+    """Elements before and after each axis; a negative number takes elements away.
+
+    `mode`: constant (with `value`), reflect, replicate or circular. ValueError where an axis is too short for it.
+    """
+    if mode not in ("constant", "reflect", "replicate", "circular"):
+        raise ValueError(f"pad: mode {mode!r}: expected constant, reflect, replicate or circular")
+    full = ((0, 0),) * (x.ndim - len(widths)) + tuple((int(a), int(b)) for a, b in widths)
+    return apply("pad", x, widths=full, mode=mode, value=value)
+
+
+def split(x: Tensor, sizes: int | Sequence[int], axis: int = 0) -> tuple[Tensor, ...]:
+    """Pieces along an axis."""
+    return x.split(sizes, axis)
+
+
+def einsum(letters: str, *operands: Tensor) -> Tensor:
+    """Sums of products in Einstein's notation: `einsum("bij,bjk->bik", a, b)`; repeated letters take diagonals.
+
+    ValueError where letters and shapes do not agree.
+    """
+    left, arrow, out = letters.replace(" ", "").partition("->")
+    terms = left.split(",")
+    if len(terms) != len(operands):
+        raise ValueError(f"einsum {letters!r}: {len(terms)} terms for {len(operands)} operands")
+    if not arrow:
+        out = "".join(sorted(c for c in set(left) - {","} if left.count(c) == 1))
+    ready, names = [], []
+    for i, (term, x) in enumerate(zip(terms, operands, strict=True)):
+        if len(term) != x.ndim:
+            raise ValueError(f"einsum {letters!r}: {len(term)} letters for an operand of shape {x.shape}")
+        elsewhere = set(out).union(*(terms[:i] + terms[i + 1 :]))
+        for c in sorted(set(term)):
+            while term.count(c) > 1:
+                x, term = _diagonal(x, term, c)
+        alone = tuple(k for k, c in enumerate(term) if c not in elsewhere)
+        ready.append(x.sum(axis=alone) if alone else x)
+        names.append("".join(c for c in term if c in elsewhere))
+    result: Tensor = apply("einsum", *ready, letters=f"{','.join(names)}->{out}")
+    return result
+
+
+def _diagonal(x: Tensor, term: str, letter: str) -> tuple[Tensor, str]:
+    """x with the first two axes of one letter joined into their diagonal, which comes first."""
+    a = term.index(letter)
+    b = term.index(letter, a + 1)
+    rest = [k for k in range(x.ndim) if k not in (a, b)]
+    n = x.shape[a]
+    if x.shape[b] != n:
+        raise ValueError(f"einsum: {letter!r} is {n} and {x.shape[b]}")
+    index = np.arange(n)
+    return x.transpose(a, b, *rest)[index, index], letter + "".join(term[k] for k in rest)
+
+
+def scaled_dot_product_attention(
+    q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None = None, causal: bool = False
+) -> Tensor:
+    """softmax(q k^T / sqrt(d)) v for q (..., t, d), k and v (..., s, d).
+
+    `mask` is true where a key may be looked at (PyTorch's meaning here), or is added to the scores where it is of floats. A
+    query that may look at no key gives zeros.
+    """
+    scores = matmul(q, k.swapaxes(-1, -2)) * (1 / float(np.sqrt(q.shape[-1])))
+    if causal:
+        allowed = np.tril(np.ones((q.shape[-2], k.shape[-2]), bool))
+        scores = scores.masked_fill(~allowed, -np.inf)
+    if mask is not None:
+        scores = scores.masked_fill(apply("logical_not", mask), -np.inf) if mask.dtype.kind == "b" else scores + mask
+    return matmul(scores.softmax(-1), v)

@@ -65,3 +65,39 @@ def _rows(x):
     for n in x.shape[:-1]:
         rows *= n
     return rows
+
+
+@op
+class einsum:
+    """Sums of products by letters: "ij,jk->ik".
+
+    Every letter stands once in an operand, and in another operand or in the output: `nntrain.einsum` brings other
+    expressions into this form, in which each gradient is an einsum, too.
+    """
+
+    def shape(*xs, letters):
+        sizes: dict[str, int] = {}
+        left, out = letters.split("->")
+        for x, term in zip(xs, left.split(","), strict=True):
+            if len(term) != x.ndim:
+                raise ValueError(f"einsum {letters!r}: {len(term)} letters for an operand of shape {x.shape}")
+            for letter, n in zip(term, x.shape, strict=True):
+                if sizes.setdefault(letter, n) != n:
+                    raise ValueError(f"einsum {letters!r}: {letter!r} is {sizes[letter]} and {n}")
+        return Spec(tuple(sizes[c] for c in out), xs[0].dtype)
+
+    def forward(xp, xs, y, *, letters):
+        y[...] = xp.einsum(letters, *xs, optimize=len(xs) > 1)
+
+    def backward(xp, xs, gy, gxs, *, letters):
+        left, out = letters.split("->")
+        terms = left.split(",")
+        for i, gx in enumerate(gxs):
+            if gx is not None:
+                others = [(t, x) for k, (t, x) in enumerate(zip(terms, xs, strict=True)) if k != i]
+                inputs = ",".join([out, *(t for t, _ in others)])
+                gx[...] = xp.einsum(f"{inputs}->{terms[i]}", gy, *(x for _, x in others), optimize=True)
+
+    def samples(draw):
+        yield draw.sample(draw.normal(2, 3), draw.normal(3, 4), letters="ij,jk->ik")
+        yield draw.sample(draw.normal(2, 3), draw.normal(3), draw.normal(2, 4), letters="ij,j,ik->jk", name="three")
