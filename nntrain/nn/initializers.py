@@ -42,6 +42,16 @@ class Ones(Initializer):
         return np.ones(shape)
 
 
+class Constant(Initializer):
+    """One number everywhere."""
+
+    type: Literal["constant"] = "constant"
+    value: float = 0.0
+
+    def draw(self, rng: np.random.Generator, shape: tuple[int, ...], fan_in: int, fan_out: int) -> Values:
+        return np.full(shape, self.value)
+
+
 class FanInUniform(Initializer):
     """Uniform between -1/sqrt(fan_in) and 1/sqrt(fan_in): PyTorch's default for linear and convolution layers."""
 

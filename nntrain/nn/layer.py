@@ -69,7 +69,8 @@ class Layer(Component, kind="layer"):
     def given(*sizes: Any, **named_sizes: Any) -> Spec | tuple[Spec, ...]:
         """The input specs that the leading arguments of the Python module describe; sizes that do not matter are 1.
 
-        A layer whose parameters depend on its inputs names these arguments: `def given(in_features: int) -> Spec`.
+        A layer whose parameters depend on its inputs names these arguments: `def given(in_features: int) -> Spec`. An
+        argument that is a field, too, is both.
         """
         return ()
 
@@ -102,6 +103,8 @@ class Layer(Component, kind="layer"):
         leading = [p for p in inspect.signature(cls.given).parameters.values() if p.kind not in wild]
         fields: list[inspect.Parameter] = []
         for name in cls.fields_in_order():
+            if any(p.name == name for p in leading):
+                continue
             field = cls.model_fields[name]
             default: Any = (
                 inspect.Parameter.empty if field.is_required() else field.get_default(call_default_factory=True)

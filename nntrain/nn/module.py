@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
@@ -189,13 +190,16 @@ def module_class(spec_class: type[Layer]) -> type[LayerModule]:
     """The Python module of a layer spec: `nn.Linear(in_features, out_features, bias=True)` from `LinearSpec`."""
     name = spec_class.module or spec_class.__name__.removesuffix("Spec")
     signature = spec_class.module_signature()
-    leading = set(signature.parameters) - set(spec_class.model_fields)
+    fields = set(spec_class.model_fields)
+    sizes = [p for p in inspect.signature(spec_class.given).parameters if p in signature.parameters]
 
     def __init__(self: LayerModule, *args: Any, dtype: Any = None, device: str | None = None, **kwargs: Any) -> None:
         bound = signature.bind(*args, **kwargs).arguments
-        given = spec_class.given(**{k: bound.pop(k) for k in list(bound) if k in leading})
+        bound = {k: tuple(v) if isinstance(v, list) else v for k, v in bound.items()}
+        given = spec_class.given(**{k: bound[k] for k in sizes if k in bound})
         inputs = (given,) if isinstance(given, Spec) else given
-        LayerModule.__init__(self, spec_class(**bound), inputs, dtype=dtype, device=device)
+        spec = spec_class(**{k: v for k, v in bound.items() if k in fields})
+        LayerModule.__init__(self, spec, inputs, dtype=dtype, device=device)
 
     doc = f"{spec_class.__doc__}\n\nMade from the spec `{spec_class.model_fields['type'].default}` of configs."
     made = type(name, (LayerModule,), {"__init__": __init__, "__doc__": doc, "spec_class": spec_class})
