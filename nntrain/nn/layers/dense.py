@@ -34,8 +34,8 @@ class LinearSpec(Layer):
         return Spec((1, in_features))
 
     def params(self, *inputs: Spec) -> dict[str, ParamSpec]:
-        if not inputs[0].shape[1:]:
-            raise ValueError("linear needs at least one axis of features")
+        if not inputs[0].shape:
+            raise ValueError("linear needs an axis of features")
         n_in = inputs[0].shape[-1]
         assert isinstance(self.out_features, int), "auto is resolved when the network is built"
         weight = ParamSpec((n_in, self.out_features), self.init, n_in, self.out_features)

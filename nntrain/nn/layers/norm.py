@@ -1,6 +1,6 @@
 """Normalisation, channels-last."""
 
-from typing import ClassVar, Literal
+from typing import Literal
 
 from pydantic import Field
 
@@ -16,6 +16,20 @@ from nntrain.nn.layers.conv import Positive
 def _affine(shape: tuple[int, ...], scale: bool = True, bias: bool = True) -> dict[str, ParamSpec]:
     found = {"weight": ParamSpec(shape, Ones())} if scale else {}
     return found | ({"bias": ParamSpec(shape, Zeros())} if bias and scale else {})
+
+
+def _last_axes(name: str, wanted: int | tuple[int, ...] | None, x: Spec) -> tuple[int, ...]:
+    """The sizes of the axes a norm spans. ValueError where the input does not end with them."""
+    if wanted is None:
+        return x.shape[-1:]
+    shape = (wanted,) if isinstance(wanted, int) else wanted
+    if x.shape[-len(shape) :] != shape:
+        raise ValueError(f"{name} over {shape}: the last axes of the input are {x.shape[-len(shape) :]}")
+    return shape
+
+
+def _rows_of(shape: int | tuple[int, ...]) -> Spec:
+    return Spec((1, shape) if isinstance(shape, int) else (1, *shape))
 
 
 class BatchNormSpec(Layer):
@@ -75,25 +89,15 @@ class LayerNormSpec(Layer):
     elementwise_affine: bool = Field(True, description="learn a scale and a shift for each element")
     bias: bool = Field(True, description="learn the shift")
 
-    def _shape(self, x: Spec) -> tuple[int, ...]:
-        wanted = self.normalized_shape
-        if wanted is None:
-            return x.shape[-1:]
-        shape = (wanted,) if isinstance(wanted, int) else wanted
-        if x.shape[-len(shape) :] != shape:
-            raise ValueError(f"layer_norm over {shape}: the last axes of the input are {x.shape[-len(shape) :]}")
-        return shape
-
     @staticmethod
     def given(normalized_shape: int | tuple[int, ...]) -> Spec:
-        shape = (normalized_shape,) if isinstance(normalized_shape, int) else tuple(normalized_shape)
-        return Spec((1, *shape))
+        return _rows_of(normalized_shape)
 
     def params(self, *inputs: Spec) -> dict[str, ParamSpec]:
-        return _affine(self._shape(inputs[0]), self.elementwise_affine, self.bias)
+        return _affine(_last_axes("layer_norm", self.normalized_shape, inputs[0]), self.elementwise_affine, self.bias)
 
     def forward(self, p: Params, *xs: Tensor, ctx: Context) -> Tensor:
-        axes = len(self._shape(xs[0].spec))
+        axes = len(_last_axes("layer_norm", self.normalized_shape, xs[0].spec))
         return apply("layer_norm", xs[0], p.get("weight"), p.get("bias"), axes=axes, eps=self.eps)
 
 
@@ -109,7 +113,7 @@ class GroupNormSpec(Layer):
     affine: bool = Field(True, description="learn a scale and a shift for each channel")
 
     @staticmethod
-    def given(num_channels: int) -> Spec:
+    def given(num_groups: int, num_channels: int) -> Spec:
         return Spec((1, 1, num_channels))
 
     def params(self, *inputs: Spec) -> dict[str, ParamSpec]:
@@ -138,23 +142,26 @@ class InstanceNormSpec(Layer):
 
 
 class RMSNormSpec(Layer):
-    """x / sqrt(mean(x**2) + eps) over the last axis, times a weight (Zhang & Sennrich 2019, arXiv:1910.07467)."""
+    """x / sqrt(mean(x**2) + eps) over the last axes, times a weight (Zhang & Sennrich 2019, arXiv:1910.07467).
+
+    (..., *normalized_shape) -> the same; only the channels where no shape is given. Weight of that shape.
+    """
 
     type: Literal["rms_norm"] = "rms_norm"
+    normalized_shape: Positive | tuple[Positive, ...] | None = Field(None, description="sizes of the last axes it spans")
     eps: float = Field(1e-6, gt=0, description="added to the mean square")
     elementwise_affine: bool = Field(True, description="learn a scale for each element")
 
-    module: ClassVar[str | None] = "RMSNorm"
-
     @staticmethod
-    def given(normalized_shape: int) -> Spec:
-        return Spec((1, normalized_shape))
+    def given(normalized_shape: int | tuple[int, ...]) -> Spec:
+        return _rows_of(normalized_shape)
 
     def params(self, *inputs: Spec) -> dict[str, ParamSpec]:
-        return _affine(inputs[0].shape[-1:], self.elementwise_affine, bias=False)
+        return _affine(_last_axes("rms_norm", self.normalized_shape, inputs[0]), self.elementwise_affine, bias=False)
 
     def forward(self, p: Params, *xs: Tensor, ctx: Context) -> Tensor:
-        return apply("rms_norm", xs[0], p.get("weight"), eps=self.eps)
+        axes = len(_last_axes("rms_norm", self.normalized_shape, xs[0].spec))
+        return apply("rms_norm", xs[0], p.get("weight"), axes=axes, eps=self.eps)
 
 
 class LocalResponseNormSpec(Layer):
