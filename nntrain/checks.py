@@ -8,7 +8,9 @@ from typing import Any
 import numpy as np
 
 from nntrain import ops as _ops  # fills the op table
+from nntrain.backend.random import generator
 from nntrain.build import Experiment, build
+from nntrain.component import registry
 from nntrain.config import load
 from nntrain.data import batches
 from nntrain.engine.gradcheck import FLOAT32_TOLERANCE, Check, check_op, difference
@@ -18,17 +20,21 @@ from nntrain.engine.spec import float32, float64
 from nntrain.engine.tensor import Tensor
 from nntrain.errors import ConfigError
 from nntrain.nn.context import Context
+from nntrain.nn.layer import Layer
+from nntrain.nn.losses import Loss
+from nntrain.nn.module import LayerModule
 from nntrain.train.step import to_device, to_tensor
 
+SEED = 7
 ROWS = 8  # of the batch a network is checked on
 
 assert _ops
 
 
 def check_ops(name: str | None = None) -> list[Check]:
-    """Every op (or one) from its samples: the reference against central differences, all implementations against it."""
+    """Every op, layer and loss (or one op): references against central differences, all implementations against them."""
     if name is None:
-        return [check for op in ops.values() for check in check_op(op)]
+        return [check for op in ops.values() for check in check_op(op)] + check_layers() + check_losses()
     if name not in ops:
         from nntrain.config.suggest import closest
 
@@ -37,6 +43,61 @@ def check_ops(name: str | None = None) -> list[Check]:
             f"no op is named {name!r}: " + (f"did you mean {near[0]}?" if near else ", ".join(sorted(ops)))
         )
     return check_op(ops[name])
+
+
+def check_layers() -> list[Check]:
+    """Every registered layer on its examples, in training mode and float64: the gradients of inputs and parameters."""
+    checks = []
+    for name, layer in sorted(registry["layer"].items()):
+        assert issubclass(layer, Layer)
+        for fields, shapes in layer.examples:
+            checks += _check_layer(f"layer {name}", layer.model_validate(fields), [_example(s) for s in shapes])
+    return checks
+
+
+def _check_layer(subject: str, layer: Layer, inputs: list[Tensor]) -> list[Check]:
+    module = LayerModule(layer, [x.spec for x in inputs], dtype=float64, rng=generator(SEED, subject))
+    for tensor in module.params.values():  # away from the zeros and ones that many start with
+        if tensor.dtype.kind == "f":
+            tensor._array[...] += generator(SEED, "shift").uniform(0.1, 0.3, tensor.shape)
+    buffers = {n: np.array(t) for n, t in module.named_buffers()}
+
+    def value() -> Tensor:
+        for n, t in module.named_buffers():
+            t._array[...] = buffers[n]
+        ctx = Context(training=True, seed=SEED, counter=Tensor(np.zeros(3, np.uint32)))
+        y = module.forward(*inputs, ctx=ctx)
+        return (y * generator(SEED, "cotangent").standard_normal(y.shape)).sum()
+
+    leaves = {f"input {i}": x for i, x in enumerate(inputs) if x.requires_grad} | dict(module.named_parameters())
+    return check_function(value, leaves, subject)
+
+
+def check_losses() -> list[Check]:
+    """Every registered loss on its examples, in float64: the gradient of the output."""
+    checks = []
+    for name, loss in sorted(registry["loss"].items()):
+        assert issubclass(loss, Loss)
+        for fields, shape, target in loss.examples:
+            spec, output, wanted = loss.model_validate(fields), _example(shape), _example(target, "target")
+            wanted.requires_grad = False
+
+            def value(spec: Loss = spec, output: Tensor = output, wanted: Tensor = wanted) -> Tensor:
+                total, weight = spec.pair(output, wanted)
+                return total / weight
+
+            checks += check_function(value, {"output": output}, f"loss {name}")
+    return checks
+
+
+def _example(shape: tuple[Any, ...], role: str = "input") -> Tensor:
+    """Values for an example: integers for ("int", high, *shape), else numbers of both signs away from 0 and each other."""
+    rng = generator(SEED, role, *map(str, shape))
+    if shape and shape[0] == "int":
+        return Tensor(rng.integers(0, shape[1], shape[2:]))
+    size = int(np.prod(shape, dtype=np.int64))
+    spread = (rng.permutation(size) - size / 2 + 0.35) * (3.0 / max(size, 1))
+    return Tensor(spread.reshape(shape), dtype=float64, requires_grad=True)
 
 
 def check_config(path: str) -> list[Check]:

@@ -60,6 +60,8 @@ class Layer(Component, kind="layer"):
     module `nn.<ClassName without Spec>` is made from it: the arguments of `given`, then the fields.
     """
 
+    #: (fields, input shapes) from which the layer is checked; an input of integers is ("int", high, *shape)
+    examples: ClassVar[tuple[tuple[dict[str, Any], tuple[tuple[Any, ...], ...]], ...]] = (({}, ((3, 4),)),)
     #: the Python module's name where it is not the class name without "Spec"
     module: ClassVar[str | None] = None
     #: fields that must be positive numbers or "auto" (the number of classes or targets) on an output layer

@@ -20,6 +20,8 @@ class Loss(Component, kind="loss"):
 
     #: kinds of target (`TargetInfo.kind`) the loss is for
     targets: ClassVar[tuple[str, ...]] = ()
+    #: (fields, output shape, target) from which the loss is checked; a target is a shape, or ("int", high, *shape)
+    examples: ClassVar[tuple[tuple[dict[str, Any], tuple[int, ...], tuple[Any, ...]], ...]] = (({}, (3, 4), (3, 4)),)
     module: ClassVar[str | None] = None
 
     def losses(self, output: Tensor, target: Tensor) -> tuple[Tensor, Tensor | None]:
@@ -49,6 +51,10 @@ class CrossEntropySpec(Loss):
     label_smoothing: float = Field(0.0, ge=0, le=1, description="share of the target that all classes divide evenly")
 
     targets: ClassVar[tuple[str, ...]] = ("classes", "tokens")
+    examples: ClassVar[Any] = (
+        ({}, (5, 4), ("int", 4, 5)),
+        ({"label_smoothing": 0.1, "weight": (0.5, 1.0, 2.0)}, (2, 5, 3), ("int", 3, 2, 5)),
+    )
     module: ClassVar[str | None] = "CrossEntropyLoss"
 
     def losses(self, output: Tensor, target: Tensor) -> tuple[Tensor, Tensor | None]:

@@ -1,7 +1,7 @@
 """Convolutions, channels-last."""
 
 from dataclasses import replace
-from typing import Annotated, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
@@ -41,6 +41,14 @@ class Conv2dSpec(Layer):
     """
 
     type: Literal["conv2d"] = "conv2d"
+
+    examples: ClassVar[Any] = (
+        ({"out_channels": 4, "kernel_size": 3, "padding": "same"}, ((2, 5, 6, 3),)),
+        (
+            {"out_channels": 4, "kernel_size": (2, 3), "stride": 2, "padding": 1, "padding_mode": "reflect"},
+            ((2, 5, 6, 3),),
+        ),
+    )
     out_channels: Positive = Field(description="channels of the output")
     kernel_size: Positive | tuple[Positive, Positive] = Field(description="size of the window, or [height, width]")
     stride: Positive | tuple[Positive, Positive] = Field(1, description="step of the window, or [height, width]")
@@ -102,6 +110,8 @@ class Conv1dSpec(Layer):
     """
 
     type: Literal["conv1d"] = "conv1d"
+
+    examples: ClassVar[Any] = (({"out_channels": 4, "kernel_size": 3, "padding": 1}, ((2, 6, 3),)),)
     out_channels: Positive = Field(description="channels of the output")
     kernel_size: Positive = Field(description="size of the window")
     stride: Positive = Field(1, description="step of the window")
@@ -152,6 +162,10 @@ class ConvTranspose2dSpec(Layer):
     """
 
     type: Literal["conv_transpose2d"] = "conv_transpose2d"
+
+    examples: ClassVar[Any] = (
+        ({"out_channels": 2, "kernel_size": 3, "stride": 2, "output_padding": 1}, ((2, 3, 4, 3),)),
+    )
     out_channels: Positive = Field(description="channels of the output")
     kernel_size: Positive | tuple[Positive, Positive] = Field(description="size of the window, or [height, width]")
     stride: Positive | tuple[Positive, Positive] = Field(1, description="how many times larger, or [height, width]")
@@ -205,6 +219,8 @@ class ConvTranspose1dSpec(Layer):
     """
 
     type: Literal["conv_transpose1d"] = "conv_transpose1d"
+
+    examples: ClassVar[Any] = (({"out_channels": 2, "kernel_size": 3, "stride": 2}, ((2, 4, 3),)),)
     out_channels: Positive = Field(description="channels of the output")
     kernel_size: Positive = Field(description="size of the window")
     stride: Positive = Field(1, description="how many times longer")

@@ -1,7 +1,7 @@
 """Fully connected layers."""
 
 import math
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
@@ -21,6 +21,8 @@ class LinearSpec(Layer):
     """
 
     type: Literal["linear"] = "linear"
+
+    examples: ClassVar[Any] = (({"out_features": 3}, ((5, 4),)), ({"out_features": 2, "bias": False}, ((2, 3, 4),)))
     out_features: Annotated[int, Field(gt=0)] | Literal["auto"] = Field(
         description="size of the last axis of the output; auto: the number of classes or targets"
     )
@@ -54,6 +56,8 @@ class BilinearSpec(Layer):
     """
 
     type: Literal["bilinear"] = "bilinear"
+
+    examples: ClassVar[Any] = (({"out_features": 2}, ((5, 3), (5, 4))),)
     out_features: Annotated[int, Field(gt=0)] = Field(description="size of the last axis of the output")
     bias: bool = Field(True, description="add a learned constant")
     init: Init = Field(FanInUniform(), description="initial weights")

@@ -1,6 +1,6 @@
 """Random silence while training."""
 
-from typing import Literal
+from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
@@ -42,6 +42,8 @@ class Dropout2dSpec(Layer):
     """
 
     type: Literal["dropout2d"] = "dropout2d"
+
+    examples: ClassVar[Any] = (({}, ((2, 3, 2, 5),)),)
     p: float = Field(0.5, ge=0, lt=1, description="probability of a channel to be 0")
 
     def forward(self, p: Params, *xs: Tensor, ctx: Context) -> Tensor:

@@ -1,6 +1,6 @@
 """Normalisation, channels-last."""
 
-from typing import Literal
+from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
@@ -40,6 +40,8 @@ class BatchNormSpec(Layer):
     """
 
     type: Literal["batch_norm"] = "batch_norm"
+
+    examples: ClassVar[Any] = (({}, ((4, 3),)), ({"momentum": None}, ((2, 3, 2, 3),)))
     eps: float = Field(1e-5, gt=0, description="added to the variance")
     momentum: float | None = Field(
         0.1, ge=0, le=1, description="share of the new batch in the running figures; null: their mean"
@@ -108,6 +110,8 @@ class GroupNormSpec(Layer):
     """
 
     type: Literal["group_norm"] = "group_norm"
+
+    examples: ClassVar[Any] = (({"num_groups": 2}, ((2, 3, 2, 4),)),)
     num_groups: Positive = Field(description="number of groups, which divides the channels")
     eps: float = Field(1e-5, gt=0, description="added to the variance")
     affine: bool = Field(True, description="learn a scale and a shift for each channel")
@@ -127,6 +131,8 @@ class InstanceNormSpec(Layer):
     """Each channel of each row to mean 0 and variance 1 (Ulyanov et al. 2016, arXiv:1607.08022)."""
 
     type: Literal["instance_norm"] = "instance_norm"
+
+    examples: ClassVar[Any] = (({}, ((2, 3, 2, 4),)),)
     eps: float = Field(1e-5, gt=0, description="added to the variance")
     affine: bool = Field(False, description="learn a scale and a shift for each channel")
 
@@ -148,7 +154,9 @@ class RMSNormSpec(Layer):
     """
 
     type: Literal["rms_norm"] = "rms_norm"
-    normalized_shape: Positive | tuple[Positive, ...] | None = Field(None, description="sizes of the last axes it spans")
+    normalized_shape: Positive | tuple[Positive, ...] | None = Field(
+        None, description="sizes of the last axes it spans"
+    )
     eps: float = Field(1e-6, gt=0, description="added to the mean square")
     elementwise_affine: bool = Field(True, description="learn a scale for each element")
 
@@ -168,6 +176,8 @@ class LocalResponseNormSpec(Layer):
     """x over (k + alpha / size times the squares of `size` neighbouring channels) ** beta (Krizhevsky et al. 2012)."""
 
     type: Literal["local_response_norm"] = "local_response_norm"
+
+    examples: ClassVar[Any] = (({"size": 3}, ((2, 3, 2, 5),)),)
     size: Positive = Field(description="number of neighbouring channels")
     alpha: float = Field(1e-4, description="weight of the squares")
     beta: float = Field(0.75, description="the power")

@@ -1,6 +1,6 @@
 """Pooling, channels-last: images (n, height, width, channels) and sequences (n, time, channels)."""
 
-from typing import Literal
+from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
@@ -37,6 +37,11 @@ class MaxPool2dSpec(Layer):
     """The largest element of each window: (n, height, width, c) -> (n, height', width', c)."""
 
     type: Literal["max_pool2d"] = "max_pool2d"
+
+    examples: ClassVar[Any] = (
+        ({"kernel_size": 2}, ((2, 5, 6, 3),)),
+        ({"kernel_size": 3, "stride": 2, "padding": 1, "ceil_mode": True}, ((2, 5, 6, 3),)),
+    )
     kernel_size: Positive | tuple[Positive, Positive] = Field(description="size of the window, or [height, width]")
     stride: Positive | tuple[Positive, Positive] | None = Field(
         None, description="step of the window; the size of the window where it is not given"
@@ -61,6 +66,8 @@ class MaxPool1dSpec(Layer):
     """The largest element of each window: (n, time, c) -> (n, time', c)."""
 
     type: Literal["max_pool1d"] = "max_pool1d"
+
+    examples: ClassVar[Any] = (({"kernel_size": 2}, ((2, 6, 3),)),)
     kernel_size: Positive = Field(description="size of the window")
     stride: Positive | None = Field(
         None, description="step of the window; the size of the window where it is not given"
@@ -84,6 +91,11 @@ class AvgPool2dSpec(Layer):
     """The mean of each window: (n, height, width, c) -> (n, height', width', c)."""
 
     type: Literal["avg_pool2d"] = "avg_pool2d"
+
+    examples: ClassVar[Any] = (
+        ({"kernel_size": 2}, ((2, 5, 6, 3),)),
+        ({"kernel_size": 3, "stride": 2, "padding": 1, "ceil_mode": True, "count_include_pad": False}, ((2, 5, 6, 3),)),
+    )
     kernel_size: Positive | tuple[Positive, Positive] = Field(description="size of the window, or [height, width]")
     stride: Positive | tuple[Positive, Positive] | None = Field(
         None, description="step of the window; the size of the window where it is not given"
@@ -116,6 +128,8 @@ class AvgPool1dSpec(Layer):
     """The mean of each window: (n, time, c) -> (n, time', c)."""
 
     type: Literal["avg_pool1d"] = "avg_pool1d"
+
+    examples: ClassVar[Any] = (({"kernel_size": 2}, ((2, 6, 3),)),)
     kernel_size: Positive = Field(description="size of the window")
     stride: Positive | None = Field(
         None, description="step of the window; the size of the window where it is not given"
@@ -139,6 +153,8 @@ class AdaptiveAvgPool2dSpec(Layer):
     """The mean of windows that share the image evenly: (n, height, width, c) -> (n, *output_size, c)."""
 
     type: Literal["adaptive_avg_pool2d"] = "adaptive_avg_pool2d"
+
+    examples: ClassVar[Any] = (({"output_size": (2, 3)}, ((2, 5, 6, 3),)), ({}, ((2, 5, 6, 3),)))
     output_size: Positive | tuple[Positive, Positive] = Field(1, description="size of the output, or [height, width]")
 
     def forward(self, p: Params, *xs: Tensor, ctx: Context) -> Tensor:
@@ -154,6 +170,8 @@ class AdaptiveMaxPool2dSpec(Layer):
     """The largest element of windows that share the image evenly: (n, height, width, c) -> (n, *output_size, c)."""
 
     type: Literal["adaptive_max_pool2d"] = "adaptive_max_pool2d"
+
+    examples: ClassVar[Any] = (({"output_size": (2, 3)}, ((2, 5, 6, 3),)),)
     output_size: Positive | tuple[Positive, Positive] = Field(1, description="size of the output, or [height, width]")
 
     def forward(self, p: Params, *xs: Tensor, ctx: Context) -> Tensor:
@@ -164,6 +182,8 @@ class AdaptiveAvgPool1dSpec(Layer):
     """The mean of windows that share the sequence evenly: (n, time, c) -> (n, output_size, c)."""
 
     type: Literal["adaptive_avg_pool1d"] = "adaptive_avg_pool1d"
+
+    examples: ClassVar[Any] = (({"output_size": 2}, ((2, 6, 3),)),)
     output_size: Positive = Field(1, description="length of the output")
 
     def forward(self, p: Params, *xs: Tensor, ctx: Context) -> Tensor:
@@ -175,6 +195,8 @@ class AdaptiveMaxPool1dSpec(Layer):
     """The largest element of windows that share the sequence evenly: (n, time, c) -> (n, output_size, c)."""
 
     type: Literal["adaptive_max_pool1d"] = "adaptive_max_pool1d"
+
+    examples: ClassVar[Any] = (({"output_size": 2}, ((2, 6, 3),)),)
     output_size: Positive = Field(1, description="length of the output")
 
     def forward(self, p: Params, *xs: Tensor, ctx: Context) -> Tensor:

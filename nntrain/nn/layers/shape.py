@@ -1,7 +1,7 @@
 """Layers that rearrange, and layers that join several inputs."""
 
 import math
-from typing import Literal
+from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
@@ -26,6 +26,8 @@ class ReshapeSpec(Layer):
     """The elements of a row in another shape: (n, ...) -> (n, *shape); one size may be -1."""
 
     type: Literal["reshape"] = "reshape"
+
+    examples: ClassVar[Any] = (({"shape": (2, -1)}, ((3, 4),)),)
     shape: tuple[int, ...] = Field(description="sizes without the rows")
 
     def forward(self, p: Params, *xs: Tensor, ctx: Context) -> Tensor:
@@ -40,6 +42,8 @@ class PermuteSpec(Layer):
     """Axes in another order; the rows, axis 0, stay first."""
 
     type: Literal["permute"] = "permute"
+
+    examples: ClassVar[Any] = (({"dims": (0, 2, 1)}, ((2, 3, 4),)),)
     dims: tuple[int, ...] = Field(description="all axes in their new order, such as [0, 2, 1]")
 
     def forward(self, p: Params, *xs: Tensor, ctx: Context) -> Tensor:
@@ -62,6 +66,8 @@ class AddSpec(Layer):
 
     type: Literal["add"] = "add"
 
+    examples: ClassVar[Any] = (({}, ((3, 4), (3, 4))),)
+
     def forward(self, p: Params, *xs: Tensor, ctx: Context) -> Tensor:
         out = xs[0]
         for x in xs[1:]:
@@ -74,6 +80,8 @@ class MultiplySpec(Layer):
 
     type: Literal["multiply"] = "multiply"
 
+    examples: ClassVar[Any] = (({}, ((3, 4), (3, 1))),)
+
     def forward(self, p: Params, *xs: Tensor, ctx: Context) -> Tensor:
         out = xs[0]
         for x in xs[1:]:
@@ -85,6 +93,8 @@ class ConcatSpec(Layer):
     """Its inputs joined along one axis, the channels where not given."""
 
     type: Literal["concat"] = "concat"
+
+    examples: ClassVar[Any] = (({}, ((3, 4), (3, 2))),)
     dim: int = Field(-1, description="the axis they may differ in; channels are the last")
 
     def forward(self, p: Params, *xs: Tensor, ctx: Context) -> Tensor:
@@ -95,6 +105,8 @@ class PixelShuffleSpec(Layer):
     """Channels become pixels: (n, h, w, c r r) -> (n, h r, w r, c) (Shi et al. 2016, arXiv:1609.05158)."""
 
     type: Literal["pixel_shuffle"] = "pixel_shuffle"
+
+    examples: ClassVar[Any] = (({"upscale_factor": 2}, ((2, 3, 2, 8),)),)
     upscale_factor: Positive = Field(description="r")
 
     def forward(self, p: Params, *xs: Tensor, ctx: Context) -> Tensor:
@@ -113,6 +125,8 @@ class PadSpec(Layer):
     """
 
     type: Literal["pad"] = "pad"
+
+    examples: ClassVar[Any] = (({"padding": (1, 2, 0, 1)}, ((2, 3, 4, 2),)),)
     padding: tuple[int, ...] = Field(description="[left, right, top, bottom], or [left, right] for sequences")
     mode: Literal["constant", "reflect", "replicate", "circular"] = Field(
         "constant", description="what the border holds"

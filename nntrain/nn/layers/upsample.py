@@ -1,7 +1,7 @@
 """Resizing images: separable, so a matrix for the rows and one for the columns."""
 
 from functools import cache
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 from pydantic import Field, model_validator
@@ -55,6 +55,11 @@ class UpsampleSpec(Layer):
     """Images in another size: (n, height, width, c) -> (n, height', width', c)."""
 
     type: Literal["upsample"] = "upsample"
+
+    examples: ClassVar[Any] = (
+        ({"scale_factor": 2}, ((2, 3, 4, 2),)),
+        ({"size": (5, 7), "mode": "bilinear"}, ((2, 3, 4, 2),)),
+    )
     size: Positive | tuple[Positive, Positive] | None = Field(None, description="the new size, or [height, width]")
     scale_factor: Positive | tuple[Positive, Positive] | None = Field(None, description="how many times larger")
     mode: Literal["nearest", "bilinear"] = Field("nearest", description="how elements between are found")
