@@ -54,7 +54,8 @@ def kernel(op: str, device: str) -> Callable[[type], type]:
     """Register a class as a faster implementation of `op` on one kind of device ("cpu", "cuda").
 
     The class has the form of an op declaration without `shape` and `samples`: `forward`, `backward`, and optionally
-    `residuals`, `scratch`, and `when(*specs, **attrs) -> bool`. The last one registered whose `when` holds is used.
+    `residuals`, `scratch`, and two conditions on specs and attributes: `when`, whether it can compute a call, and `worth`,
+    whether it pays for one of that size. The last one registered for which both hold is used.
     """
 
     def register(implementation: type) -> type:

@@ -96,11 +96,17 @@ class Implementation:
         self.residuals: Function | None = declaration.__dict__.get("residuals")
         self.scratch: Function | None = declaration.__dict__.get("scratch")
         self.when: Function | None = declaration.__dict__.get("when")
+        self.worth: Function | None = declaration.__dict__.get("worth")
         self.any_strides: bool = declaration.__dict__.get("any_strides", self.is_reference)
         self.accumulates: bool = declaration.__dict__.get("accumulates", False)
 
     def accepts(self, specs: tuple[Spec | None, ...], attrs: Mapping[str, Any]) -> bool:
+        """Whether it can compute this call."""
         return self.when is None or bool(self.when(*specs, **attrs))
+
+    def pays(self, specs: tuple[Spec | None, ...], attrs: Mapping[str, Any]) -> bool:
+        """Whether it is worth its start-up for a call of this size."""
+        return self.worth is None or bool(self.worth(*specs, **attrs))
 
 
 class Op:
@@ -212,7 +218,7 @@ class Plan:
 def implementations(
     op: Op, specs: tuple[Spec | None, ...], attrs: Mapping[str, Any], kind: str
 ) -> list[Implementation]:
-    """Every implementation that accepts this call, the one that is used first, the reference last."""
+    """Every implementation that can compute this call, the most specialised first, the reference last."""
     faster = [Implementation(declaration, op) for declaration in devices.overrides(op.name, kind)]
     return [i for i in faster if i.accepts(specs, attrs)] + [op.reference]
 
@@ -220,7 +226,8 @@ def implementations(
 @lru_cache(maxsize=16384)
 def _plan(op: Op, specs: tuple[Spec | None, ...], attrs: tuple[tuple[str, Any], ...], kind: str) -> Plan:
     complete = dict(attrs)
-    return Plan(op, specs, complete, implementations(op, specs, complete, kind)[0])
+    able = implementations(op, specs, complete, kind)
+    return Plan(op, specs, complete, next(i for i in able if i.pays(specs, complete)))
 
 
 def plan(op: Op, specs: tuple[Spec | None, ...], attrs: Mapping[str, Any], kind: str) -> Plan:
