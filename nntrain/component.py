@@ -29,7 +29,7 @@ registry: defaultdict[str, dict[str, type[Component]]] = defaultdict(dict)
 class Component(BaseModel):
     """A frozen description of one part of an experiment: the YAML schema, the constructor and the documentation."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, defer_build=True)
 
     kind: ClassVar[str] = ""
 
@@ -63,8 +63,8 @@ class Variant:
         )
 
     def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
-        """A reference that `nntrain.config.schema` resolves from the registry when the schema is asked for."""
-        return {"$ref": f"#/$defs/{self.kind}"}
+        """A mark that `nntrain.config.schema` replaces by the registry's members when the schema is asked for."""
+        return {"x-nntrain": self.kind}
 
     def validate(self, value: Any) -> Component:
         """Turn a map with `type`, a bare type name, or a ready component into a component of this kind."""

@@ -25,6 +25,8 @@ BELOW = {
     "build": {"config", "store", "nn", "optim", "data", "metrics", "ops", "engine", "backend"},
     "train": {"build", "config", "store", "nn", "optim", "data", "metrics", "ops", "engine", "backend"},
     "checks": {"train", "build", "config", "nn", "optim", "data", "ops", "engine", "backend"},
+    "summary": {"build", "config", "nn", "optim", "data", "metrics", "ops", "engine", "backend"},
+    "doctor": {"*"},
     "report": {"engine"},
     "bench": {"train", "build", "config", "nn", "optim", "data", "metrics", "ops", "engine", "backend", "store"},
     "cli": {"*"},

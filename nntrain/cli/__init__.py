@@ -14,7 +14,17 @@ import typer
 from nntrain.cli.exits import Exit, code_of
 from nntrain.errors import NNTrainError
 
-COMMANDS = ("fit", "resume", "eval", "gradcheck")  # nntrain/cli/<name>.py holds a function of that name
+COMMANDS = (
+    "fit",
+    "resume",
+    "eval",
+    "validate",
+    "show",
+    "summary",
+    "gradcheck",
+    "schema",
+    "doctor",
+)  # nntrain/cli/<name>.py holds a function of that name
 
 app = typer.Typer(
     name="nntrain",

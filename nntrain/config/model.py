@@ -49,6 +49,10 @@ class LayerItem(BaseModel):
         )
 
     @classmethod
+    def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: Any) -> dict[str, Any]:
+        return {"x-nntrain": "layer_item"}
+
+    @classmethod
     def parse(cls, value: Any) -> "LayerItem":
         """From a bare type name, or a map of the layer's fields, `type`, `name` and `inputs`."""
         if isinstance(value, LayerItem):

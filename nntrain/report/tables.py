@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from rich.console import Console
 from rich.table import Table
@@ -12,9 +13,7 @@ from nntrain.engine.gradcheck import Check
 
 def show_checks(checks: Sequence[Check], everything: bool = False) -> None:
     """Checks of gradients: one line each, or one for each subject's worst where there are many; the wrong ones always."""
-    console = Console(highlight=False)
-    if not console.is_terminal:
-        console = Console(highlight=False, width=160)
+    console = _console()
     table = Table(box=None, pad_edge=False, header_style="bold")
     for name in ("checked", "what", "implementation", "dtype"):
         table.add_column(name, no_wrap=True)
@@ -53,3 +52,33 @@ def _worst(checks: Sequence[Check]) -> list[Check]:
         if key not in found or not c.error / c.tolerance <= found[key].error / found[key].tolerance:
             found[key] = c
     return [c for c in checks if not c.ok or found[c.subject, c.implementation] is c]
+
+
+def show_summary(found: Mapping[str, Any]) -> None:
+    """The layers of a network, and what it costs in all."""
+    console = _console()
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for name in ("layer", "type", "reads", "output"):
+        table.add_column(name, no_wrap=True)
+    for name in ("parameters", "multiplications"):
+        table.add_column(name, justify="right")
+    for name, shape in found["inputs"].items():
+        table.add_row(name, "input", "", _shape(shape), "", "")
+    for row in found["layers"]:
+        reads = ", ".join(row["inputs"])
+        figures = [f"{row[n]:,}" if row[n] else "" for n in ("parameters", "multiplications")]
+        table.add_row(row["name"], row["type"], reads, _shape(row["output"]), *figures)
+    console.print(table)
+    console.print(
+        f"{found['parameters']:,} parameters, {found['multiplications']:,} multiplications a row, about"
+        f" {found['memory'] / 2**20:,.1f} MiB for a step of {found['batch_size']} rows"
+    )
+
+
+def _shape(shape: Sequence[int]) -> str:
+    return " x ".join(map(str, shape)) or "1"
+
+
+def _console() -> Console:
+    console = Console(highlight=False)
+    return console if console.is_terminal else Console(highlight=False, width=160)

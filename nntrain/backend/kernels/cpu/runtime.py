@@ -129,13 +129,12 @@ def kernel(function: Callable[..., Any]) -> Callable[..., Any]:
         with _entered:
             return compiled(*arguments)
 
-    call.compiled = compiled  # type: ignore[attr-defined]
     return call
 
 
 def body(function: Callable[..., Any]) -> Callable[..., Any]:
     """Compile a serial function that kernels call."""
-    return njit(fastmath=MATH, cache=True, error_model="numpy", nogil=True)(function)  # type: ignore[no-any-return]
+    return njit(fastmath=MATH, cache=True, error_model="numpy", nogil=True)(function)
 
 
 _said = False

@@ -1,0 +1,50 @@
+"""`nntrain validate`: everything that can be said of a config without training."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from nntrain.cli.options import Config, Json, Sets
+
+
+def validate(
+    config: Config,
+    set_: Sets = None,
+    data: Annotated[
+        bool, typer.Option("--data", help="Read the data, too, and check shapes and targets against it.")
+    ] = False,
+    json: Json = False,
+) -> None:
+    """Check CONFIG and show every mistake at its file, line and column. Exits with 2 where there is one.
+
+    Reads no data unless asked to, so it is quick enough for every save in an editor.
+    """
+    import json as json_module
+
+    from nntrain.config import ConfigProblems, load
+
+    try:
+        loaded = load(config, set_ or [])
+        if data:
+            from nntrain.build import build
+
+            build(loaded)
+    except ConfigProblems as error:
+        if not json:
+            raise
+        rows = [
+            {
+                "file": p.mark.source.name if p.mark else None,
+                "line": p.mark.line if p.mark else None,
+                "column": p.mark.column if p.mark else None,
+                "path": p.where,
+                "message": p.message,
+                "hints": list(p.hints),
+            }
+            for p in error.problems
+        ]
+        typer.echo(json_module.dumps({"ok": False, "problems": rows}))
+        raise typer.Exit(2) from None
+    typer.echo(json_module.dumps({"ok": True, "problems": []}) if json else f"{config}: ok")
