@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from nntrain import backend as devices
+from nntrain import optim
 from nntrain.backend import Array, Backend
 from nntrain.config import Loaded, Problem
 from nntrain.config.compose import raise_if
@@ -17,7 +18,7 @@ from nntrain.errors import MachineError
 from nntrain.metrics import Metric, default_metrics
 from nntrain.nn.losses import Loss
 from nntrain.nn.network import Network, Node, ShapeError
-from nntrain.optim import FlatParameters, Optimizer, Plan, Schedule
+from nntrain.optim import FlatParameters, Optimizer, Plan, Scheduler
 
 DTYPES: dict[str, DType] = {"float32": float32, "float64": float64}
 
@@ -35,7 +36,7 @@ class Experiment:
     dtype: DType
     flat: FlatParameters
     optimizer: Optimizer
-    schedule: Schedule
+    scheduler: Scheduler
     plan: Plan
     monitor: str
     larger_is_better: bool
@@ -76,8 +77,9 @@ def build(
     network = build_network(loaded, dataset, chosen, backend)
     metrics = config.metrics if config.metrics is not None else default_metrics(dataset.target.kind)
     plan = make_plan(loaded, dataset)
-    flat = FlatParameters(network.parameters())
-    optimizer = Optimizer(list(network.parameters()), config.optimizer, flat)
+    optimizer, scheduler = build_optimizer(loaded, network, plan)
+    flat = optimizer.flat
+    assert flat is not None
     monitor, larger = choose_monitor(loaded, metrics, dataset)
     return Experiment(
         loaded,
@@ -89,7 +91,7 @@ def build(
         chosen,
         flat,
         optimizer,
-        config.schedule,
+        scheduler,
         plan,
         monitor,
         larger,
@@ -114,6 +116,20 @@ def make_plan(loaded: Loaded, dataset: Dataset) -> Plan:
     rows = dataset.splits["train"].rows
     per_epoch = -(-rows // (train.batch_size * train.accumulate))
     return Plan(train.steps if train.steps is not None else per_epoch * (train.epochs or 0), per_epoch)
+
+
+def build_optimizer(loaded: Loaded, network: Network, plan: Plan) -> tuple[Optimizer, Scheduler]:
+    """The optimizer over one flat array, its groups by name, and what drives its rates. Raises ConfigError with the line."""
+    config = loaded.config
+    try:
+        optimizer = optim.build(config.optimizer, dict(network.named_parameters()))
+    except ValueError as error:
+        message, *position = error.args
+        raise loaded.error(("optimizer", "groups", *position), str(message)) from None
+    try:
+        return optimizer, Scheduler(optimizer, config.schedule, plan.steps, plan.steps_per_epoch)
+    except ValueError as error:
+        raise loaded.error(("schedule",), str(error)) from None
 
 
 def check_fit(loaded: Loaded, dataset: Dataset) -> list[Problem]:
@@ -240,6 +256,7 @@ def choose_monitor(loaded: Loaded, metrics: Sequence[Metric], dataset: Dataset) 
     for path, name in (
         (("checkpoint", "best"), config.checkpoint.best),
         (("train", "early_stop", "monitor"), stop and stop.monitor),
+        (("schedule", "monitor"), getattr(config.schedule, "monitor", None)),
     ):
         if name is not None and name not in better:
             near = closest(name, better)

@@ -11,19 +11,26 @@ from typing import Any
 from nntrain import ops as _ops  # the update ops
 from nntrain.component import registry
 from nntrain.engine.tensor import Tensor
-from nntrain.optim import rules, schedules
+from nntrain.optim import adaptive, rules, schedules
 from nntrain.optim.clip import clip_grad_norm_, clip_grad_value_
 from nntrain.optim.flat import FlatParameters
-from nntrain.optim.optimizer import Optimizer, OptimizerSpec
+from nntrain.optim.lbfgs import LBFGS
+from nntrain.optim.optimizer import Optimizer, OptimizerSpec, ParameterGroup, build
+from nntrain.optim.scheduler import Scheduler
 from nntrain.optim.schedules import Duration, Plan, Schedule
 
 __all__ = [
+    "LBFGS",
     "Duration",
     "FlatParameters",
     "Optimizer",
     "OptimizerSpec",
+    "ParameterGroup",
     "Plan",
     "Schedule",
+    "Scheduler",
+    "adaptive",
+    "build",
     "clip_grad_norm_",
     "clip_grad_value_",
     "rules",
@@ -46,7 +53,7 @@ def _class_of(spec_class: type[OptimizerSpec]) -> type[Optimizer]:
             n, inspect.Parameter.KEYWORD_ONLY, default=inspect.Parameter.empty if f.is_required() else f.default
         )
         for n, f in spec_class.model_fields.items()
-        if n != "type"
+        if n not in ("type", "groups")
     ]
     first = inspect.Parameter("params", inspect.Parameter.POSITIONAL_OR_KEYWORD)
     made.__signature__ = inspect.Signature([first, *fields])  # type: ignore[attr-defined]

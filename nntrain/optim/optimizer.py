@@ -48,7 +48,8 @@ class OptimizerSpec(Component, kind="optimizer"):
     weight_decay: float = Field(0.0, ge=0, description="decay of the weights")
     maximize: bool = Field(False, description="climb instead of descend")
     groups: tuple[ParameterGroup, ...] = Field(
-        (), description="parameters with settings of their own: {match: '*.bias', weight_decay: 0}; the first match counts"
+        (),
+        description="parameters with settings of their own: {match: '*.bias', weight_decay: 0}; the first match counts",
     )
 
     @model_validator(mode="after")
@@ -70,10 +71,7 @@ class OptimizerSpec(Component, kind="optimizer"):
         if unknown:
             raise ValidationError.from_exception_data(
                 type(self).__name__,
-                [
-                    InitErrorDetails(type="extra_forbidden", loc=(key,), input=group.settings[key])
-                    for key in unknown
-                ],
+                [InitErrorDetails(type="extra_forbidden", loc=(key,), input=group.settings[key]) for key in unknown],
             )
         return type(self).model_validate({**own, **group.settings})
 
@@ -153,7 +151,10 @@ class Group:
             for s in self.segments:
                 array[s.start - self.offset : s.stop - self.offset] = start
         self.slots = [
-            {n: a[s.start - self.offset : s.stop - self.offset].reshape(s.tensor.shape) for n, a in self.flat_slots.items()}
+            {
+                n: a[s.start - self.offset : s.stop - self.offset].reshape(s.tensor.shape)
+                for n, a in self.flat_slots.items()
+            }
             for s in self.segments
         ]
 
@@ -346,7 +347,7 @@ def build(spec: OptimizerSpec, named_parameters: Mapping[str, Tensor] | Iterable
             raise ValueError(f"no parameter is left for {', '.join(group.patterns)}: {why}", i)
     order = [left, *chosen] if left or not chosen else chosen
     flat = FlatParameters({n: t for group in order for n, t in group.items()})
-    settings = [{}] * (len(order) - len(chosen)) + [g.settings for g in spec.groups]
+    settings: list[dict[str, Any]] = [{}] * (len(order) - len(chosen)) + [g.settings for g in spec.groups]
     maps = [
         {"params": list(members.values()), "names": list(members), **own}
         for members, own in zip(order, settings, strict=True)

@@ -168,7 +168,7 @@ def _momentum(beta: float, momentum_decay: float, step: int) -> float:
 def _product(beta: float, momentum_decay: float, step: int) -> float:
     """The product of the momenta of steps 1 to `step`; it reaches 0 after some thousand steps and stays."""
     known = _products(beta, momentum_decay)
-    while len(known) <= step and known[-1] > 0:
+    while len(known) <= step and known[-1] > 1e-300:  # below, a product rounds to itself and never gets to 0
         known.append(known[-1] * _momentum(beta, momentum_decay, len(known)))
     return known[min(step, len(known) - 1)]
 
@@ -202,7 +202,7 @@ class NAdamSpec(_Decoupling):
 
 
 class RAdamSpec(_Decoupling):
-    """RAdam: Adam that starts as momentum, until the variance of its denominator is known (Liu et al. 2020, arXiv:1908.03265)."""
+    """RAdam: momentum alone until the variance of Adam's denominator is known (Liu et al. 2020, arXiv:1908.03265)."""
 
     type: Literal["radam"] = "radam"
     lr: float = Field(1e-3, ge=0, description="learning rate")

@@ -103,6 +103,9 @@ class Trainer:
         if "val" in e.dataset.splits:
             metrics |= {f"val/{n}": v for n, v in evaluate(e, e.dataset.splits["val"]).items()}
         p.epoch, p.position, p.loss_sum, p.loss_weight = p.epoch + 1, 0, 0.0, 0.0
+        if config.schedule.learns:
+            e.scheduler.observe(metrics[getattr(config.schedule, "monitor", None) or e.monitor])
+            p.schedule = e.scheduler.state_dict()["state"]
         stop = config.train.early_stop
         best = improved(metrics[e.monitor], p.best, e.larger_is_better, stop.min_delta if stop else 0.0)
         if best:

@@ -31,6 +31,7 @@ class Progress:
     log_size: int = 0  # bytes of metrics.jsonl
     finished: bool = False
     metrics: dict[str, float] = field(default_factory=dict)  # of the last finished epoch
+    schedule: dict[str, Any] = field(default_factory=dict)  # what a schedule that watches a metric has learned
 
 
 def capture(experiment: Experiment, progress: Progress) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -38,9 +39,8 @@ def capture(experiment: Experiment, progress: Progress) -> tuple[dict[str, Any],
     e = experiment
     tensors: dict[str, Any] = {MODEL + n: a for n, a in e.network.state_dict().items()}
     if e.average is not None:
-        names = [n for n, _ in e.network.named_parameters()]
-        views = e.flat.views(e.average)
-        tensors |= {AVERAGE + n: np.array(e.backend.to_host(a)) for n, a in zip(names, views, strict=True)}
+        views = zip(e.flat.names, e.flat.views(e.average), strict=True)
+        tensors |= {AVERAGE + n: np.array(e.backend.to_host(a)) for n, a in views}
     steps: dict[str, int] = {}
     for name, value in e.optimizer.state_dict().items():
         if isinstance(value, int):
@@ -63,8 +63,7 @@ def restore(experiment: Experiment, checkpoint: Checkpoint) -> Progress:
     _load_weights(experiment, _with_prefix(checkpoint, MODEL))
     if experiment.average is not None:
         averages = _with_prefix(checkpoint, AVERAGE)
-        names = [n for n, _ in experiment.network.named_parameters()]
-        for name, view in zip(names, experiment.flat.views(experiment.average), strict=True):
+        for name, view in zip(experiment.flat.names, experiment.flat.views(experiment.average), strict=True):
             view[...] = experiment.backend.from_host(averages[name])
     state: dict[str, Any] = dict(checkpoint.meta["optimizer_steps"])
     state.update(_with_prefix(checkpoint, OPTIMIZER))
@@ -72,7 +71,10 @@ def restore(experiment: Experiment, checkpoint: Checkpoint) -> Progress:
         experiment.optimizer.load_state_dict(state)
     except (KeyError, ValueError) as error:
         raise CheckpointError(f"the checkpoint's optimizer state does not fit the config: {error}") from None
-    return Progress(**checkpoint.meta["progress"])
+    progress = Progress(**checkpoint.meta["progress"])
+    if progress.schedule:
+        experiment.scheduler.load_state_dict({"step": progress.step, "state": progress.schedule})
+    return progress
 
 
 def restore_weights(experiment: Experiment, checkpoint: Checkpoint) -> None:

@@ -49,12 +49,11 @@ class Step:
                 e.flat.gradients *= e.dtype.type(1 / weight)
             if not bool(e.backend.xp.isfinite(e.flat.gradients).all()):
                 raise DivergedError(f"a gradient of step {step + 1} is not finite, with a loss of {total / weight:g}")
-            parameters = [s.tensor for s in e.flat.segments]
             if train.clip_value is not None:
-                clip_grad_value_(parameters, train.clip_value)
+                clip_grad_value_(e.flat, train.clip_value)
             if train.clip_norm is not None:
-                clip_grad_norm_(parameters, train.clip_norm)
-            e.optimizer.lr = e.schedule.rate(step, e.loaded.config.optimizer.lr, e.plan)
+                clip_grad_norm_(e.flat, train.clip_norm)
+            e.scheduler.apply(step)
             e.optimizer.step()
             if e.average is not None:
                 backend = e.backend

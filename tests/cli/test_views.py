@@ -71,8 +71,8 @@ def test_doctor_tests_itself(nntrain) -> None:
 @pytest.fixture(scope="module")
 def checker():
     jsonschema = pytest.importorskip("jsonschema", reason="jsonschema is not installed: pip install 'nntrain[test]'")
-    import nntrain.metrics  # noqa: F401
-    import nntrain.nn  # noqa: F401
+    import nntrain.metrics
+    import nntrain.nn
     import nntrain.optim  # noqa: F401
     from nntrain.config.schema import config_schema
 
@@ -89,7 +89,13 @@ def test_the_schema_accepts_what_is_shipped(checker, path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("old", "new"),
-    [("loss:", "los:"), ("- relu", "- reul"), ("lr: 0.003", "lr: abc"), ("epochs: 60", "epochs: 0"), ("type: csv", "type: cvs")],
+    [
+        ("loss:", "los:"),
+        ("- relu", "- reul"),
+        ("lr: 0.003", "lr: abc"),
+        ("epochs: 60", "epochs: 0"),
+        ("type: csv", "type: cvs"),
+    ],
 )
 def test_the_schema_refuses_mistakes(checker, old: str, new: str) -> None:
     text = (ROOT / "configs/penguins.yaml").read_text()

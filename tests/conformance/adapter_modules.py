@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-import nntrain as N
+import nntrain
 from nntrain.component import registry
 from nntrain.engine.spec import Spec
 from nntrain.engine.tensor import Tensor
@@ -141,7 +141,8 @@ def module(
         return sequences(spec, args, params, buffers, inputs, cotangents, dtype)
     moved = kind.startswith(CHANNELS_FIRST)
     tensors = {
-        n: N.tensor(to_last(a) if moved else a, requires_grad=bool(a.dtype.kind == "f")) for n, a in inputs.items()
+        n: nntrain.tensor(to_last(a) if moved else a, requires_grad=bool(a.dtype.kind == "f"))
+        for n, a in inputs.items()
     }
     layer = make_layer(kind, args, [t.spec for t in tensors.values()], dtype)
     for name, a in {**params, **buffers}.items():
@@ -179,14 +180,14 @@ def loss(
     """A loss: the output is a number, or one for each element with reduction none."""
     given = {k: tuple(float(x) for x in v) if isinstance(v, np.ndarray) else v for k, v in args.items()}
     try:
-        made = getattr(N.nn, kind)(**given)
+        made = getattr(nntrain.nn, kind)(**given)
     except AttributeError:
         raise NotImplementedError(f"nn.{kind}") from None
     moved = kind in ("CrossEntropyLoss", "NLLLoss")  # classes are the last axis here, the second there
     tensors: dict[str, Tensor] = {}
     for n, a in inputs.items():
         soft = moved and a.dtype.kind == "f"
-        tensors[n] = N.tensor(to_last(a) if soft else a, requires_grad=bool(a.dtype.kind == "f"))
+        tensors[n] = nntrain.tensor(to_last(a) if soft else a, requires_grad=bool(a.dtype.kind == "f"))
     y = made(*tensors.values())
     y.backward(cotangents[0])
     found: Arrays = {"out.0": np.asarray(y)}

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
-import loader as L  # noqa: E402
+import loader
 
 Arrays = dict[str, np.ndarray]
 #: float64 cases whose stored figures were themselves computed with a constant rounded to float32 (1/6 = 0.16666667163, 1/0.7):
@@ -47,7 +47,7 @@ def compare(got: Arrays, want: Arrays, keys: list[str], rtol: float, atol: float
         if got.get(key) is None:
             errors.append((key, "missing"))
             continue
-        ok, worst = L.close(got[key], want[key], rtol, atol)
+        ok, worst = loader.close(got[key], want[key], rtol, atol)
         if not ok:
             errors.append((key, worst))
     return errors
@@ -95,7 +95,11 @@ def _law(a: np.ndarray, e: dict[str, Any]) -> Iterator[str]:
         yield "out of bounds"
     if e["dist"] not in ("uniform", "normal"):
         return
-    law = (x - e["low"]) / (e["high"] - e["low"]) if e["dist"] == "uniform" else normal_distribution((x - e["mean"]) / e["std"])
+    law = (
+        (x - e["low"]) / (e["high"] - e["low"])
+        if e["dist"] == "uniform"
+        else normal_distribution((x - e["mean"]) / e["std"])
+    )
     distance = np.abs(law - (np.arange(n) + 0.5) / n).max()
     if distance > 2.3 / math.sqrt(n):  # p < 1e-4
         yield f"Kolmogorov-Smirnov {distance:.3g}"
@@ -103,10 +107,10 @@ def _law(a: np.ndarray, e: dict[str, Any]) -> Iterator[str]:
 
 def run_case(category: str, spec: dict[str, Any], adapter: ModuleType, dtype: np.dtype) -> list[tuple[str, Any]]:
     """The errors of one case. NotImplementedError where it is not offered, OverflowError where it does not apply."""
-    rtol, atol = L.tolerance(spec, dtype)
+    rtol, atol = loader.tolerance(spec, dtype)
     if spec["id"] in ROUNDED_THERE:
         rtol = atol = max(atol, ROUNDED_THERE[spec["id"]])
-    a = {} if category in ("sched", "init") else L.load("data", category, spec["id"])
+    a = {} if category in ("sched", "init") else loader.load("data", category, spec["id"])
 
     def cast(arrays: Arrays) -> Arrays:
         found = {}
@@ -126,15 +130,15 @@ def run_case(category: str, spec: dict[str, Any], adapter: ModuleType, dtype: np
     outputs = [f"out.{i}" for i in range(len(spec.get("outputs", [])))]
     if category in ("modules", "ops"):
         inputs = cast({k: a["in." + k] for k in spec["inputs"]})
-        cotangents = [q.astype(dtype) for q in L.outs(a, "cot")]
+        cotangents = [q.astype(dtype) for q in loader.outs(a, "cot")]
         if category == "ops":
             return compare(offered("op")(spec, inputs, cotangents, dtype), a, outputs + spec["grads"], rtol, atol)
-        params, buffers = cast(L.group(a, "param")), cast(L.group(a, "buf"))
-        got = offered("module")(spec, L.args_of(spec, a), params, buffers, inputs, cotangents, dtype)
+        params, buffers = cast(loader.group(a, "param")), cast(loader.group(a, "buf"))
+        got = offered("module")(spec, loader.args_of(spec, a), params, buffers, inputs, cotangents, dtype)
         after = [k for k in a if k.startswith("bufafter.") and a[k].dtype.kind == "f"]
         return compare(got, a, outputs + spec["grads"] + after, rtol, atol)
     if category == "optim":
-        got = offered("optim")(spec, cast(L.group(a, "p0")), cast(L.group(a, "grad")), dtype)
+        got = offered("optim")(spec, cast(loader.group(a, "p0")), cast(loader.group(a, "grad")), dtype)
         return compare(got, a, [k for k in a if k.startswith("traj.")], 50 * rtol, 50 * atol)
     if category == "rosenbrock":
         if dtype != np.float64:
@@ -144,7 +148,7 @@ def run_case(category: str, spec: dict[str, Any], adapter: ModuleType, dtype: np
         keys = ["lr"] + (["momentum"] if "momentum" in spec else [])
         return compare(offered("sched")(spec), spec, keys, 1e-9, 1e-15)
     if category == "clip":
-        before = {str(i): g for i, g in enumerate(L.outs(a, "before"))}
+        before = {str(i): g for i, g in enumerate(loader.outs(a, "before"))}
         got = offered("clip")(spec, list(cast(before).values()), dtype)
         return compare(got, a, [k for k in a if not k.startswith("before.")], rtol, atol)
     if category == "init":
@@ -164,17 +168,19 @@ def run_case(category: str, spec: dict[str, Any], adapter: ModuleType, dtype: np
 def _trap_errors(spec: dict[str, Any], a: Arrays, got: Arrays, rtol: float, atol: float) -> Iterator[tuple[str, Any]]:
     least = 2e-3 if spec["id"].endswith("float32_stability") else 0.0  # float32 inputs by definition
     for key in spec["right"]:
-        if key in got and not L.close(got[key], a[key], max(100 * rtol, least), max(100 * atol, least))[0]:
+        if key in got and not loader.close(got[key], a[key], max(100 * rtol, least), max(100 * atol, least))[0]:
             tail = "." + key.split(".", 1)[1]
-            known = [w for w in spec["wrong"] if w.endswith(tail) and L.close(got[key], a[w], 1e-4, 1e-6)[0]]
+            known = [w for w in spec["wrong"] if w.endswith(tail) and loader.close(got[key], a[w], 1e-4, 1e-6)[0]]
             yield key, f"the known mistake {known[0].split('.')[1]}" if known else "wrong"
 
 
-def run(adapter: ModuleType, dtype: str, categories: tuple[str, ...] = CATEGORIES, verbose: bool = False) -> list[Result]:
+def run(
+    adapter: ModuleType, dtype: str, categories: tuple[str, ...] = CATEGORIES, verbose: bool = False
+) -> list[Result]:
     """All cases of these categories."""
     results = []
     for category in categories:
-        for spec in L.cases("data", category):
+        for spec in loader.cases("data", category):
             result = Result(category, spec["id"], "ok")
             try:
                 with np.errstate(all="ignore"):
