@@ -83,3 +83,20 @@ class cross_entropy:
         yield draw.sample(x, t, draw.positive(4), label_smoothing=0.2, name="weights-smoothing")
         yield draw.sample(draw.normal(2, 5, 3), draw.ints(3, 2, 5), None, ignore_index=1, name="sequence-ignore")
         yield draw.sample(draw.normal(3, 4) * 100, draw.ints(4, 3), None, name="extreme")
+
+
+@op
+class bce:
+    """-(t log x + (1 - t) log(1 - x)) for probabilities x; logarithms are at least -100, and slopes at most 1e12 steep."""
+
+    elementwise = True
+
+    def forward(xp, x, t, y):
+        yes, no = xp.maximum(xp.log(x), -100), xp.maximum(xp.log1p(-x), -100)
+        y[...] = -(t * yes + (1 - t) * no)
+
+    def backward(xp, x, t, gy, gx):
+        xp.multiply(gy, (x - t) / xp.maximum((1 - x) * x, 1e-12), out=gx)
+
+    def samples(draw):
+        yield draw.sample(draw.unit(3, 4), draw.unit(3, 4))

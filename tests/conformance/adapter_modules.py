@@ -179,6 +179,10 @@ def loss(
 ) -> Arrays:
     """A loss: the output is a number, or one for each element with reduction none."""
     given = {k: tuple(float(x) for x in v) if isinstance(v, np.ndarray) else v for k, v in args.items()}
+    if given.get("reduction") == "batchmean":  # what the mean of a divergence is here
+        given["reduction"] = "mean"
+    if kind == "CTCLoss":  # (time, rows, classes) there
+        inputs = {n: np.swapaxes(a, 0, 1) if n == "log_probs" else a for n, a in inputs.items()}
     try:
         made = getattr(nntrain.nn, kind)(**given)
     except AttributeError:
@@ -194,5 +198,6 @@ def loss(
     found |= {f"bufafter.{k}": v for k, v in args.items() if isinstance(v, np.ndarray)}
     for n, t in tensors.items():
         if t.requires_grad and t.grad is not None:
-            found[f"gin.{n}"] = to_first(np.asarray(t.grad)) if moved else np.asarray(t.grad)
+            grad = to_first(np.asarray(t.grad)) if moved else np.asarray(t.grad)
+            found[f"gin.{n}"] = np.swapaxes(grad, 0, 1) if n == "log_probs" else grad
     return found
