@@ -146,6 +146,10 @@ class Methods:
 
         return apply("where", as_tensor(mask, self).astype(bool_), as_tensor(value, self).astype(self.dtype), self)
 
+    def logical_not(self: Any) -> Tensor:
+        """Where the value is false."""
+        return apply("logical_not", self)
+
     # reductions
 
     def sum(self: Any, axis: Axis = None, keepdims: bool = False) -> Tensor:

@@ -72,7 +72,6 @@ class CrossEntropySpec(Loss):
         )
         return y, weight
 
-
     def _soft(self, output: Tensor, target: Tensor, w: Tensor | None) -> Tensor:
         """Targets that are probabilities: - sum_k w[k] t[k] log p[k] for each row, whose weight is 1."""
         same_shape("cross_entropy", output, target)
@@ -202,9 +201,11 @@ class BCEWithLogitsSpec(Loss):
     def losses(self, output: Tensor, *others: Tensor) -> tuple[Tensor, Tensor | None]:
         (target,) = others
         same_shape("bce_with_logits", output, target)
-        weight = 1.0 if self.pos_weight is None else _constant(self.pos_weight, output)
         rest: Tensor = apply("softplus", -output, threshold=math.inf)  # -log sigmoid(x)
-        return (1 - target) * output + (1 + (weight - 1) * target) * rest, None
+        weight = _constant(self.pos_weight, output)
+        if weight is not None:
+            rest = rest * (1 + (weight - 1) * target)
+        return (1 - target) * output + rest, None
 
 
 class BCESpec(Loss):
@@ -447,7 +448,10 @@ def same_shape(name: str, output: Tensor, target: Tensor) -> None:
 
 
 class LossModule(Module):
-    """The Python module of a loss: `loss(output, target)`, or what else its `losses` takes, with `reduction` "mean" (default), "sum" or "none"."""
+    """The Python module of a loss: `loss(output, target)`, or what else its `losses` takes.
+
+    `reduction`: "mean" (default), "sum", or "none" for losses per element.
+    """
 
     def __init__(self, spec: Loss, reduction: str = "mean") -> None:
         super().__init__()

@@ -14,6 +14,7 @@ from nntrain.ops import (
     random,
     rearrange,
     reduce,
+    sequence,
     shape,
     update,
 )
@@ -29,6 +30,7 @@ __all__ = [
     "random",
     "rearrange",
     "reduce",
+    "sequence",
     "shape",
     "update",
 ]

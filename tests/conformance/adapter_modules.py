@@ -192,7 +192,10 @@ def loss(
     for n, a in inputs.items():
         soft = moved and a.dtype.kind == "f"
         tensors[n] = nntrain.tensor(to_last(a) if soft else a, requires_grad=bool(a.dtype.kind == "f"))
-    y = made(*tensors.values())
+    given_tensors = dict(tensors)
+    if kind == "CTCLoss":  # PyTorch's gradient is that of the logits behind the log-probabilities
+        given_tensors["log_probs"] = tensors["log_probs"].log_softmax(-1)
+    y = made(*given_tensors.values())
     y.backward(cotangents[0])
     found: Arrays = {"out.0": np.asarray(y)}
     found |= {f"bufafter.{k}": v for k, v in args.items() if isinstance(v, np.ndarray)}

@@ -1,5 +1,5 @@
 """The layer specs. Importing this package registers all of them."""
 
-from nntrain.nn.layers import activation, conv, dense, dropout, norm, pool, shape, upsample
+from nntrain.nn.layers import activation, attention, conv, dense, dropout, norm, pool, sequence, shape, upsample
 
-__all__ = ["activation", "conv", "dense", "dropout", "norm", "pool", "shape", "upsample"]
+__all__ = ["activation", "attention", "conv", "dense", "dropout", "norm", "pool", "sequence", "shape", "upsample"]
