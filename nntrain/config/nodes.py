@@ -14,6 +14,7 @@ from typing import Any
 import yaml
 
 from nntrain.config.problems import Mark, Problem, Source
+from nntrain.config.syntax import explain
 
 MAX_BYTES = 1_000_000
 MAX_DEPTH = 60
@@ -24,6 +25,12 @@ _HEX = re.compile(r"0x[0-9a-fA-F]+")
 _OCT = re.compile(r"0o[0-7]+")
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
 _TAG = "tag:yaml.org,2002:"
+_SPACES = "\u00a0\u2000-\u200a\u202f\u205f\u3000"
+_NOT_TEXT = re.compile(  # control characters, breaks that only YAML 1.1 knows, invisible ones; odd spaces that indent
+    f"^[ \t]*[{_SPACES}]|[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\ufeff\ufffe\uffff\ud800-\udfff]"
+)
+_CURLY = tuple("“”„‘’‚«»")
+_COLLECTION_TAGS = {yaml.MappingStartEvent: f"{_TAG}map", yaml.SequenceStartEvent: f"{_TAG}seq"}
 _WORDS: dict[str, Any] = {
     **dict.fromkeys(("", "~", "null", "Null", "NULL")),
     **dict.fromkeys(("true", "True", "TRUE"), True),
@@ -41,6 +48,8 @@ class Node:
     value: Any
     mark: Mark
     keys: dict[str, Mark] = field(default_factory=dict)  # of a map: where each key stands
+    note: str = ""  # what a reader must know of a value that is not written here: `$vars.x is 3 (config.yaml:2:4)`
+    label: str = ""  # of an item that a block was expanded to: how a reader calls it
 
     def plain(self) -> Any:
         """The value as Python data, lists as tuples."""
@@ -53,8 +62,10 @@ class Node:
     def copy(self) -> Node:
         """A tree of its own, in which what aliases share is no longer shared."""
         if isinstance(self.value, dict):
-            return Node({k: v.copy() for k, v in self.value.items()}, self.mark, dict(self.keys))
-        return Node([v.copy() for v in self.value] if isinstance(self.value, list) else self.value, self.mark)
+            value: Any = {k: v.copy() for k, v in self.value.items()}
+        else:
+            value = [v.copy() for v in self.value] if isinstance(self.value, list) else self.value
+        return Node(value, self.mark, dict(self.keys), self.note, self.label)
 
     def at(self, path: tuple[str | int, ...]) -> Node | None:
         """The node at a path of names and positions; None where there is none."""
@@ -69,22 +80,20 @@ class Node:
                 return None
         return node
 
-    def size(self) -> int:
-        """How many nodes the tree has, counting what is shared as often as it is reached."""
-        total, stack = 0, [self]
+    def excess(self) -> str:
+        """What is too much about a tree, counting what is shared as often as it is reached; nothing where it is fine."""
+        total, stack = 0, [(self, 1)]
         while stack:
-            node = stack.pop()
+            node, depth = stack.pop()
             total += 1
             if total > MAX_NODES:
-                break
-            stack.extend(
-                node.value.values()
-                if isinstance(node.value, dict)
-                else node.value
-                if isinstance(node.value, list)
-                else ()
-            )
-        return total
+                return f"more than {MAX_NODES} values once aliases and variables are expanded"
+            if depth > MAX_DEPTH:
+                return f"nested deeper than {MAX_DEPTH}"
+            below = node.value.values() if isinstance(node.value, dict) else node.value
+            if isinstance(node.value, dict | list):
+                stack.extend((n, depth + 1) for n in below)
+        return ""
 
 
 def scalar(text: str) -> Any:
@@ -93,9 +102,9 @@ def scalar(text: str) -> Any:
         return _WORDS[text]
     if _INT.fullmatch(text) and len(text) < 400:
         return int(text)
-    if _HEX.fullmatch(text):
+    if _HEX.fullmatch(text) and len(text) < 300:
         return int(text, 16)
-    if _OCT.fullmatch(text):
+    if _OCT.fullmatch(text) and len(text) < 300:
         return int(text[2:], 8)
     if _FLOAT.fullmatch(text):
         return float(text)
@@ -107,40 +116,42 @@ def parse(source: Source, problems: list[Problem]) -> Node | None:
     if len(source.text) > MAX_BYTES:
         problems.append(Problem(f"a config of more than {MAX_BYTES} characters is refused", Mark(source, 1, 1)))
         return None
-    for number, line in enumerate(source.lines, 1):
-        if "\x00" in line:
-            problems.append(
-                Problem("a NUL character: is this a text file?", Mark(source, number, line.index("\x00") + 1))
-            )
-            return None
+    if _refused(source, problems):
+        return None
     try:
         root = _Builder(source, problems).build()
     except yaml.MarkedYAMLError as error:
-        at = error.problem_mark or error.context_mark
-        mark = Mark(source, at.line + 1, at.column + 1) if at else Mark(source, 1, 1)
-        problems.append(Problem(f"not valid YAML: {_explain(error, source, mark)}", mark))
+        message, mark = explain(error, source)
+        problems.append(Problem(f"not valid YAML: {message}", mark))
         return None
     except (yaml.YAMLError, ValueError, UnicodeError) as error:
         problems.append(Problem(f"not valid YAML: {str(error).splitlines()[0]}", Mark(source, 1, 1)))
         return None
-    if root is not None and root.size() > MAX_NODES:
-        problems.append(Problem(f"more than {MAX_NODES} values once aliases are expanded", root.mark))
+    excess = root.excess() if root is not None else ""
+    if root is not None and excess:
+        problems.append(Problem(f"a config {excess} is refused", root.mark))
         return None
     return root
 
 
-def _explain(error: yaml.MarkedYAMLError, source: Source, mark: Mark) -> str:
-    text = (error.problem or "syntax error").strip()
-    line = source.lines[mark.line - 1] if mark.line <= len(source.lines) else ""
-    if "cannot start any token" in text and "\t" in line[: mark.column]:
-        return "a tab cannot indent: use spaces"
-    if "mapping values are not allowed" in text:
-        return "a second ': ' on the line: put a text with ': ' in quotes, or start a new line"
-    if "could not find expected ':'" in text:
-        return "a ':' is missing after the key"
-    if "did not find expected key" in text or "did not find expected '-' indicator" in text:
-        return "the indentation does not match the lines above"
-    return text
+def _refused(source: Source, problems: list[Problem]) -> bool:
+    """Whether there are characters that are no text, or that break lines or indent for some readers alone."""
+    for number, line in enumerate(source.lines, 1):
+        if line.isascii() and line.isprintable():
+            continue
+        found = _NOT_TEXT.search(line)
+        if found is None:
+            continue
+        code = ord(found[0][-1])
+        if code == 0:
+            message = "a NUL character: is this a text file?"
+        elif re.match(f"[{_SPACES}]", found[0][-1]):
+            message = f"the character U+{code:04X} looks like a space and cannot indent: use spaces"
+        else:
+            message = f"the character U+{code:04X} cannot be seen and is refused: remove it"
+        problems.append(Problem(message, Mark(source, number, found.end())))
+        return True
+    return False
 
 
 class _Builder:
@@ -231,8 +242,10 @@ class _Builder:
                 return Node(None, mark)
             return found
         tag = event.tag
-        if tag not in (None, "!") and not tag.startswith(_TAG):
-            self.problem(f"the tag {tag} is refused: a config is plain data", mark)
+        own = _COLLECTION_TAGS.get(type(event))
+        if tag not in (None, "!", own) and (own is not None or not tag.startswith(_TAG)):
+            shown = f"!!{tag.removeprefix(_TAG)}" if tag.startswith(_TAG) else tag
+            self.problem(f"the tag {shown} is refused: a config is plain data", mark)
         if isinstance(event, yaml.ScalarEvent):
             node = Node(self.scalar(event, mark), mark)
         else:
@@ -242,10 +255,17 @@ class _Builder:
         return node
 
     def scalar(self, event: Any, mark: Mark) -> Any:
-        if event.tag == _TAG + "str" or (event.style and event.tag is None) or event.tag == "!":
+        tag = None if event.tag is None else event.tag.removeprefix(_TAG)
+        if tag == "str" or (event.style and event.tag is None) or tag == "!":
             return event.value
-        if event.tag is not None and event.tag not in {_TAG + t for t in ("int", "float", "bool", "null")}:
+        if tag not in (None, "int", "float", "bool", "null"):
             if event.tag.startswith(_TAG):
-                self.problem(f"the tag !!{event.tag.removeprefix(_TAG)} is refused: a config is plain data", mark)
+                self.problem(f"the tag !!{tag} is refused: a config is plain data", mark)
             return event.value
-        return scalar(event.value)
+        value = scalar(event.value)
+        if isinstance(value, int) and not -(2**63) <= value < 2**64:
+            self.problem("a whole number of at most 64 bits is expected", mark)
+            return 0
+        if isinstance(value, str) and value[:1] in _CURLY and value[-1:] in _CURLY:
+            self.problem("these quotes are part of the text: write ' or \"", mark)
+        return float(value) if tag == "float" and type(value) is int else value
