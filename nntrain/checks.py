@@ -78,23 +78,33 @@ def check_losses() -> list[Check]:
     checks = []
     for name, loss in sorted(registry["loss"].items()):
         assert issubclass(loss, Loss)
-        for fields, shape, target in loss.examples:
-            spec, output, wanted = loss.model_validate(fields), _example(shape), _example(target, "target")
-            wanted.requires_grad = False
-
-            def value(spec: Loss = spec, output: Tensor = output, wanted: Tensor = wanted) -> Tensor:
-                total, weight = spec.pair(output, wanted)
-                return total / weight
-
-            checks += check_function(value, {"output": output}, f"loss {name}")
+        for fields, *shapes in loss.examples:
+            output, *others = (_example(shape, f"input {i}") for i, shape in enumerate(shapes))
+            for other in others:
+                other.requires_grad = False
+            checks += _check_loss(f"loss {name}", loss.model_validate(fields), output, others)
     return checks
 
 
+def _check_loss(subject: str, spec: Loss, output: Tensor, others: list[Tensor]) -> list[Check]:
+    def value() -> Tensor:
+        total, weight = spec.pair(output, *others)
+        return total / weight
+
+    return check_function(value, {"output": output}, subject)
+
+
 def _example(shape: tuple[Any, ...], role: str = "input") -> Tensor:
-    """Values for an example: integers for ("int", high, *shape), else numbers of both signs away from 0 and each other."""
+    """Values for an example; `Loss.examples` says what the marks mean. Plain numbers keep away from 0 and each other."""
     rng = generator(SEED, role, *map(str, shape))
     if shape and shape[0] == "int":
         return Tensor(rng.integers(0, shape[1], shape[2:]))
+    if shape and shape[0] == "all":
+        return Tensor(np.full(shape[2:], shape[1]))
+    if shape and shape[0] == "sign":
+        return Tensor(rng.choice([-1.0, 1.0], shape[1:]), dtype=float64)
+    if shape and shape[0] == "share":
+        return Tensor(rng.uniform(0.1, 0.9, shape[1:]), dtype=float64, requires_grad=True)
     size = int(np.prod(shape, dtype=np.int64))
     spread = (rng.permutation(size) - size / 2 + 0.35) * (3.0 / max(size, 1))
     return Tensor(spread.reshape(shape), dtype=float64, requires_grad=True)

@@ -306,4 +306,5 @@ def sum_to(xp: Any, g: Array, spec: Spec) -> Array:
     """Undo broadcasting: the sum of `g` over the axes along which `spec` was repeated."""
     lead = g.ndim - len(spec.shape)
     axes = tuple(range(lead)) + tuple(i + lead for i, n in enumerate(spec.shape) if n == 1 and g.shape[i + lead] != 1)
-    return g.sum(axis=axes, dtype=spec.dtype).reshape(spec.shape)
+    # a sum over all axes is a NumPy scalar, which is no array
+    return xp.asarray(g.sum(axis=axes, dtype=spec.dtype)).reshape(spec.shape)

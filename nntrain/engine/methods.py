@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import functools
+import inspect
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -343,6 +345,25 @@ class Methods:
         counts = sizes_of(times)
         x = self.reshape((1,) * (len(counts) - self.ndim) + self.shape)
         return apply("repeat", x, times=counts)
+
+
+def _numpy_names(method: Callable[..., Any]) -> Callable[..., Any]:
+    """The method, with an error that says what to write where PyTorch's names of arguments are given."""
+
+    @functools.wraps(method)
+    def checked(*args: Any, **kwargs: Any) -> Any:
+        if kwargs.keys() & _PYTORCH.keys():
+            told = ", ".join(f"{_PYTORCH[k]}= instead of {k}=" for k in kwargs if k in _PYTORCH)
+            raise TypeError(f"{method.__name__}: write {told}; images and sequences have their channels last")
+        return method(*args, **kwargs)
+
+    return checked
+
+
+_PYTORCH = {"dim": "axis", "keepdim": "keepdims", "unbiased": "correction"}
+for _name, _method in list(vars(Methods).items()):
+    if callable(_method) and "axis" in inspect.signature(_method).parameters:
+        setattr(Methods, _name, _numpy_names(_method))
 
 
 def one_axis(axis: int, ndim: int) -> int:

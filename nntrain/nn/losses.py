@@ -22,8 +22,10 @@ class Loss(Component, kind="loss"):
 
     #: kinds of target (`TargetInfo.kind`) the loss is for
     targets: ClassVar[tuple[str, ...]] = ()
-    #: (fields, output shape, target) from which the loss is checked; a target is a shape, or ("int", high, *shape)
-    examples: ClassVar[tuple[tuple[dict[str, Any], tuple[int, ...], tuple[Any, ...]], ...]] = (({}, (3, 4), (3, 4)),)
+    #: (fields, output shape, target, ...) from which the loss is checked. A shape stands for numbers of both signs,
+    #: ("int", high, *shape) for whole numbers, ("share", *shape) for ones between 0 and 1, ("sign", *shape) for 1 and -1,
+    #: ("all", n, *shape) for n everywhere
+    examples: ClassVar[tuple[tuple[Any, ...], ...]] = (({}, (3, 4), (3, 4)),)
     module: ClassVar[str | None] = None
 
     def losses(self, output: Tensor, *others: Tensor) -> tuple[Tensor, Tensor | None]:
@@ -214,7 +216,7 @@ class BCESpec(Loss):
     type: Literal["bce"] = "bce"
 
     targets: ClassVar[tuple[str, ...]] = ("labels",)
-    examples: ClassVar[Any] = ()  # probabilities: the op `bce` is checked on samples of its own
+    examples: ClassVar[Any] = (({}, ("share", 3, 4), ("share", 3, 4)),)
     module: ClassVar[str | None] = "BCELoss"
 
     def losses(self, output: Tensor, *others: Tensor) -> tuple[Tensor, Tensor | None]:
@@ -280,7 +282,7 @@ class GaussianNLLSpec(Loss):
     full: bool = Field(False, description="add log(2 pi) / 2")
     eps: float = Field(1e-6, gt=0, description="least variance")
 
-    examples: ClassVar[Any] = ()
+    examples: ClassVar[Any] = (({"full": True}, (3, 4), (3, 4), ("share", 3, 4)),)
     module: ClassVar[str | None] = "GaussianNLLLoss"
 
     def losses(self, output: Tensor, *others: Tensor) -> tuple[Tensor, Tensor | None]:
@@ -298,7 +300,7 @@ class HingeEmbeddingSpec(Loss):
     type: Literal["hinge_embedding"] = "hinge_embedding"
     margin: float = Field(1.0, description="distance at which a pair is far enough")
 
-    examples: ClassVar[Any] = ()
+    examples: ClassVar[Any] = (({}, (3, 4), ("sign", 3, 4)),)
 
     def losses(self, output: Tensor, *others: Tensor) -> tuple[Tensor, Tensor | None]:
         (target,) = others
@@ -312,7 +314,7 @@ class MarginRankingSpec(Loss):
     type: Literal["margin_ranking"] = "margin_ranking"
     margin: float = Field(0.0, description="by how much one should be larger")
 
-    examples: ClassVar[Any] = ()
+    examples: ClassVar[Any] = (({"margin": 0.3}, (3, 4), ("share", 3, 4), ("sign", 3, 4)),)
 
     def losses(self, output: Tensor, *others: Tensor) -> tuple[Tensor, Tensor | None]:
         other, target = others
@@ -373,7 +375,7 @@ class TripletMarginSpec(Loss):
     p: float = Field(2.0, gt=0, description="the norm")
     eps: float = Field(1e-6, ge=0, description="added to each difference")
 
-    examples: ClassVar[Any] = ()
+    examples: ClassVar[Any] = (({}, (3, 4), ("share", 3, 4), (3, 4)), ({"p": 3.0}, (3, 4), ("share", 3, 4), (3, 4)))
 
     def losses(self, output: Tensor, *others: Tensor) -> tuple[Tensor, Tensor | None]:
         positive, negative = (self._distance(output, x) for x in others)
@@ -390,7 +392,7 @@ class CosineEmbeddingSpec(Loss):
     type: Literal["cosine_embedding"] = "cosine_embedding"
     margin: float = Field(0.0, ge=-1, le=1, description="cosine at which a pair is far enough")
 
-    examples: ClassVar[Any] = ()
+    examples: ClassVar[Any] = (({"margin": -0.5}, (3, 4), ("share", 3, 4), ("sign", 3)),)
 
     def losses(self, output: Tensor, *others: Tensor) -> tuple[Tensor, Tensor | None]:
         other, target = others
@@ -410,7 +412,7 @@ class CTCSpec(Loss):
     type: Literal["ctc"] = "ctc"
     blank: int = Field(0, ge=0, description="number of the blank class")
 
-    examples: ClassVar[Any] = ()
+    examples: ClassVar[Any] = (({"blank": 3}, (2, 5, 4), ("int", 3, 2, 2), ("all", 5, 2), ("all", 2, 2)),)
     module: ClassVar[str | None] = "CTCLoss"
 
     def losses(self, output: Tensor, *others: Tensor) -> tuple[Tensor, Tensor | None]:
