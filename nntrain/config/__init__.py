@@ -6,14 +6,15 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from nntrain.config.compose import apply_sets, load_tree, raise_if, substitute
+from nntrain.config.compose import Composer, raise_if, rebase
 from nntrain.config.nodes import Node
+from nntrain.config.options import apply_sets
 from nntrain.config.problems import ConfigProblems, Mark, Problem, Source
+from nntrain.config.variables import substitute
 from nntrain.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -71,15 +72,16 @@ def load(path: str | os.PathLike[str], sets: Sequence[str] = ()) -> Loaded:
     """
     name = os.fspath(path)
     problems: list[Problem] = []
-    stdin = sys.stdin.read() if name == "-" else None
-    tree = load_tree(name, problems, stdin)
-    if tree is None or problems:
-        raise_if(problems)
-    assert tree is not None
+    composer = Composer(problems)
+    tree = composer.load(name)
+    raise_if(problems)
+    assert tree is not None and composer.source is not None
     base = Path(name).parent if name != "-" else Path()
-    text = Path(name).read_text(encoding="utf-8-sig") if name != "-" else stdin or ""
     default = Path(name).stem if name != "-" else "stdin"
-    return _validate(tree, sets, base, text, default)
+    if sets:
+        tree = apply_sets(tree.copy(), sets, problems)
+    tree = rebase(substitute(tree, problems), base)
+    return _validate(tree, base, composer.source.text, default, problems)
 
 
 def load_dict(data: dict[str, Any], base: Path, sets: Sequence[str] = (), name: str = "checkpoint's config") -> Loaded:
@@ -87,7 +89,9 @@ def load_dict(data: dict[str, Any], base: Path, sets: Sequence[str] = (), name: 
     import yaml
 
     text = yaml.safe_dump(data, sort_keys=False, allow_unicode=True)
-    return _validate(_node(data, Mark(Source(name, text, is_option=True), 1, 1)), sets, base, text, "run")
+    problems: list[Problem] = []
+    tree = apply_sets(_node(data, Mark(Source(name, text, is_option=True), 1, 1)), sets, problems)
+    return _validate(substitute(tree, problems), base, text, "run", problems)
 
 
 def _node(value: Any, mark: Mark) -> Node:
@@ -96,11 +100,10 @@ def _node(value: Any, mark: Mark) -> Node:
     return Node([_node(v, mark) for v in value], mark) if isinstance(value, list | tuple) else Node(value, mark)
 
 
-def _validate(tree: Node, sets: Sequence[str], base: Path, text: str, default_name: str) -> Loaded:
-    problems: list[Problem] = []
-    if sets:
-        tree = apply_sets(tree.copy(), sets, problems)
-    tree = substitute(tree, problems)
+def _validate(tree: Node, base: Path, text: str, default_name: str, problems: list[Problem]) -> Loaded:
+    excess = tree.excess()
+    if excess:
+        raise ConfigProblems([Problem(f"a config {excess} is refused", tree.mark)])
     if "name" not in tree.value:
         cleaned = "".join(c if c.isalnum() or c in "_.-" else "-" for c in default_name).strip(".-") or "run"
         mark = tree.mark
@@ -120,6 +123,8 @@ def _validate(tree: Node, sets: Sequence[str], base: Path, text: str, default_na
     except ValidationError as error:
         known = {p.path for p in problems}  # a value that could not be composed is not complained of twice
         raise ConfigProblems([*problems, *(p for p in translate(error, tree, Config) if p.path not in known)]) from None
+    except RecursionError:
+        raise ConfigProblems([*problems, Problem("a config nested this deep is refused", tree.mark)]) from None
     raise_if(problems)
     return Loaded(config, tree, base, text)
 

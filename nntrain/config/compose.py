@@ -1,40 +1,49 @@
-"""How one config is put together: `extends`, `vars` and `$...`, `--set`; marks survive all of it."""
+"""How one config is put together from files: `extends`, and paths relative to the file that names them."""
 
 from __future__ import annotations
 
 import os
-import re
-from collections.abc import Mapping, Sequence
+import sys
 from pathlib import Path
-from typing import Any
 
-from nntrain.config.nodes import Node, parse, scalar
-from nntrain.config.problems import ConfigProblems, Mark, Problem, Source, show_path
+from nntrain.config.nodes import MAX_BYTES, Node, parse
+from nntrain.config.problems import ConfigProblems, Mark, Problem, Source
 from nntrain.errors import ConfigError
 
-_REFERENCE = re.compile(r"\$(vars|env)\.([A-Za-z_][A-Za-z0-9_]*)")
-_STEP = re.compile(r"([A-Za-z_][A-Za-z0-9_/-]*)|\[(\d+)\]")
+MAX_FILES = 50
 
 
-def read(path: str, stdin: str | None = None) -> Source:
+def read(path: str) -> Source:
     """The text of a config file; `-` is standard input. ConfigError where there is none, or it is not UTF-8."""
-    if path == "-":
-        return Source("<stdin>", stdin or "")
-    file = Path(path)
-    if file.is_dir():
-        raise ConfigError(f"{path}: a config file is expected, this is a folder")
+    name = "<stdin>" if path == "-" else path
+    raw = _read_stdin() if path == "-" else _read_file(path)
+    if len(raw) > 4 * MAX_BYTES:
+        raise ConfigError(f"{name}: a config of more than {4 * MAX_BYTES:,} bytes is refused")
     try:
-        raw = file.read_bytes() if file.stat().st_size <= 4_000_000 else b" " * 4_000_001
+        return Source(name, raw.decode("utf-8-sig"))
+    except UnicodeDecodeError as error:
+        line = raw[: error.start].count(b"\n") + 1
+        raise ConfigError(f"{name}:{line}: not UTF-8: save the file in that encoding") from None
+
+
+def _read_stdin() -> bytes:
+    stream = getattr(sys.stdin, "buffer", None)
+    return stream.read(4 * MAX_BYTES + 1) if stream is not None else sys.stdin.read().encode()
+
+
+def _read_file(path: str) -> bytes:
+    try:
+        with open(path, "rb") as file:
+            return file.read(4 * MAX_BYTES + 1)
+    except IsADirectoryError:
+        raise ConfigError(f"{path}: a config file is expected, this is a folder") from None
     except FileNotFoundError:
-        near = _similar_files(file)
+        near = _similar_files(Path(path))
         raise ConfigError(f"{path}: no such file{f': did you mean {near}?' if near else ''}") from None
     except OSError as error:
         raise ConfigError(f"{path}: {error.strerror}") from None
-    try:
-        return Source(path, raw.decode("utf-8-sig"))
-    except UnicodeDecodeError as error:
-        line = raw[: error.start].count(b"\n") + 1
-        raise ConfigError(f"{path}:{line}: not UTF-8: save the file in that encoding") from None
+    except ValueError:
+        raise ConfigError(f"{path!r}: not the name of a file") from None
 
 
 def _similar_files(file: Path) -> str:
@@ -48,44 +57,69 @@ def _similar_files(file: Path) -> str:
     return str(file.parent / found[0]) if found else ""
 
 
-def load_tree(path: str, problems: list[Problem], stdin: str | None = None, seen: tuple[str, ...] = ()) -> Node | None:
-    """The tree of a file, merged over the files it `extends`."""
-    source = read(path, stdin)
-    root = parse(source, problems)
-    if root is None or root.value is None:
-        if not problems:
-            problems.append(Problem("the config is empty", Mark(source, 1, 1)))
-        return None
-    if not isinstance(root.value, dict):
-        problems.append(Problem("a config is a map of sections (data:, layers:, ...)", root.mark))
-        return None
-    above = root.value.get("extends")
-    if above is None:
-        return root
-    base: Node | None = None
-    for item in above.value if isinstance(above.value, list) else [above]:
+class Composer:
+    """Reads a config and the files it `extends`. `source` is the config's own text."""
+
+    def __init__(self, problems: list[Problem]) -> None:
+        self.problems = problems
+        self.source: Source | None = None
+        self.files = 0
+
+    def load(self, path: str, seen: tuple[str, ...] = ()) -> Node | None:
+        """The tree of a file, merged over the files it extends; None where nothing can be made of it."""
+        source = read(path)
+        self.source = self.source or source
+        self.files += 1
+        count = len(self.problems)
+        root = parse(source, self.problems)
+        if root is None or root.value is None:
+            if len(self.problems) == count:
+                self.problems.append(Problem("the config is empty", Mark(source, 1, 1)))
+            return None
+        if not isinstance(root.value, dict):
+            self.problems.append(Problem("a config is a map of sections (data:, layers:, ...)", root.mark))
+            return None
+        above = root.value.get("extends")
+        if above is None:
+            return root
+        base: Node | None = None
+        for item in above.value if isinstance(above.value, list) else [above]:
+            below = self._extended(item, path, seen)
+            if below is not None:
+                base = below if base is None else merge(base, below)
+        del root.value["extends"]
+        del root.keys["extends"]
+        return root if base is None else merge(base, root)
+
+    def _extended(self, item: Node, path: str, seen: tuple[str, ...]) -> Node | None:
+        """The tree of one file that a config extends."""
         if not isinstance(item.value, str):
-            problems.append(Problem("a file's name is expected", item.mark, ("extends",)))
-            continue
+            self.problems.append(Problem("the name of a file is expected", item.mark, ("extends",)))
+            return None
+        own = os.path.abspath(path) if path != "-" else "-"
         target = os.path.normpath(os.path.join(os.path.dirname(path) if path != "-" else "", item.value))
-        key = os.path.abspath(target)
-        if key in seen or (path != "-" and key == os.path.abspath(path)):
-            problems.append(Problem(f"{item.value} extends itself in a circle", item.mark, ("extends",)))
-            continue
+        if os.path.abspath(target) in (*seen, own):
+            self.problems.append(Problem(f"{item.value} extends itself in a circle", item.mark, ("extends",)))
+            return None
+        if self.files >= MAX_FILES:
+            self.problems.append(Problem(f"more than {MAX_FILES} files are refused", item.mark, ("extends",)))
+            return None
         try:
-            below = load_tree(target, problems, None, (*seen, os.path.abspath(path)))
+            return self.load(target, (*seen, own))
         except ConfigError as error:
-            problems.append(Problem(str(error), item.mark, ("extends",)))
-            continue
-        if below is not None:
-            base = below if base is None else merge(base, below)
-    del root.value["extends"]
-    del root.keys["extends"]
-    return root if base is None else merge(base, root)
+            self.problems.append(Problem(str(error), item.mark, ("extends",)))
+            return None
 
 
 def merge(base: Node, over: Node) -> Node:
-    """`over` on `base`: maps merge, lists are replaced, and so is a map whose `type` changes."""
+    """`over` on `base`: maps merge, lists are replaced, and so is a map whose `type` changes.
+
+    A bare type name is a map with that type: on a map of the same type it changes nothing, and a map takes up what it says.
+    """
+    if isinstance(base.value, dict) and isinstance(over.value, str) and "type" in base.value:
+        return base if base.value["type"].value == over.value else over
+    if isinstance(base.value, str) and isinstance(over.value, dict) and "type" not in over.value:
+        return Node({"type": base, **over.value}, over.mark, {"type": base.mark, **over.keys})
     if not (isinstance(base.value, dict) and isinstance(over.value, dict)):
         return over
     theirs, ours = base.value.get("type"), over.value.get("type")
@@ -98,132 +132,32 @@ def merge(base: Node, over: Node) -> Node:
     return Node(value, over.mark, keys)
 
 
-def substitute(root: Node, problems: list[Problem]) -> Node:
-    """Replace `$vars.x` and `$env.X`: a whole value takes the type of what it names, inside a text it becomes text."""
-    own = root.value.get("vars")
-    variables: Mapping[str, Node] = own.value if own is not None and isinstance(own.value, dict) else {}
-    if own is not None and not isinstance(own.value, dict):
-        problems.append(Problem("a map of names to values is expected", own.mark, ("vars",)))
+def rebase(root: Node, base: Path) -> Node:
+    """The tree with every path relative to `base`, whichever file named it; those of options start where the user is.
 
-    def look_up(kind: str, name: str, node: Node, path: tuple[str | int, ...]) -> Any:
-        if kind == "env":
-            if name not in os.environ:
-                problems.append(Problem(f"the environment variable {name} is not set", node.mark, path))
-                return None
-            return scalar(os.environ[name])
-        if name not in variables:
-            from nntrain.config.suggest import closest
-
-            near = closest(name, variables)
-            hint = f"did you mean $vars.{near[0]}?" if near else f"defined: {', '.join(variables) or 'none'}"
-            problems.append(Problem(f"$vars.{name} is not defined", node.mark, path, (hint,)))
-            return None
-        return variables[name].plain() if not isinstance(variables[name].value, dict | list) else variables[name]
-
-    def walk(node: Node, path: tuple[str | int, ...]) -> Node:
-        if isinstance(node.value, dict):
-            return Node({k: walk(v, (*path, k)) for k, v in node.value.items()}, node.mark, node.keys)
-        if isinstance(node.value, list):
-            return Node([walk(v, (*path, i)) for i, v in enumerate(node.value)], node.mark)
-        if not isinstance(node.value, str) or "$" not in node.value:
-            return node
-        whole = _REFERENCE.fullmatch(node.value)
-        if whole:
-            found = look_up(whole[1], whole[2], node, path)
-            return found if isinstance(found, Node) else Node(found, node.mark)
-        text = _REFERENCE.sub(lambda m: str(look_up(m[1], m[2], node, path)), node.value)
-        return Node(text, node.mark)
-
-    value = {k: v if k == "vars" else walk(v, (k,)) for k, v in root.value.items()}
-    return Node(value, root.mark, root.keys)
-
-
-def apply_sets(root: Node, options: Sequence[str], problems: list[Problem]) -> Node:
-    """Apply `a.b=v` and `layers[2].p=0.1` in order. The values are YAML; what they name is checked with the rest."""
-    for option in options:
-        source = Source(f"--set {option}", option, is_option=True)
-        mark = Mark(source, 1, 1)
-        name, equals, text = option.partition("=")
-        path = split_path(name.strip())
-        if not equals or path is None:
-            problems.append(Problem("expected NAME=VALUE, such as optimizer.lr=0.01 or layers[2].p=0.1", mark))
-            continue
-        own: list[Problem] = []
-        made = parse(Source(source.name, text, is_option=True), own) if text.strip() else Node(None, mark)
-        if own or made is None:
-            problems.append(Problem(f"the value is not YAML: {own[0].message if own else text}", mark))
-            continue
-        _place(root, path, _remark(made, mark), mark, problems)
+    Paths are the fields `path`, `paths`, `..._path` of the data's source, and the plugins.
+    """
+    data = root.value.get("data")
+    source = data.value.get("source") if data is not None and isinstance(data.value, dict) else None
+    if source is not None and isinstance(source.value, dict):
+        for name, node in source.value.items():
+            if name in ("path", "paths") or name.endswith(("_path", "_paths")):
+                source.value[name] = _rebased(node, base)
+    if "plugins" in root.value:
+        root.value["plugins"] = _rebased(root.value["plugins"], base)
     return root
 
 
-def split_path(name: str) -> tuple[str | int, ...] | None:
-    """("layers", 2, "p") for `layers[2].p`; None where it is not a path."""
-    parts: list[str | int] = []
-    rest = name
-    while rest:
-        match = _STEP.match(rest)
-        if match is None or (not parts and match[1] is None):
-            return None
-        parts.append(match[1] if match[1] is not None else int(match[2]))
-        rest = rest[match.end() :]
-        if rest.startswith("."):
-            rest = rest[1:] or "?"
-        elif rest and not rest.startswith("["):
-            return None
-    return tuple(parts) or None
-
-
-def _remark(node: Node, mark: Mark) -> Node:
-    if isinstance(node.value, dict):
-        return Node({k: _remark(v, mark) for k, v in node.value.items()}, mark, dict.fromkeys(node.value, mark))
+def _rebased(node: Node, base: Path) -> Node:
     if isinstance(node.value, list):
-        return Node([_remark(v, mark) for v in node.value], mark)
-    return Node(node.value, mark)
-
-
-def _place(root: Node, path: tuple[str | int, ...], new: Node, mark: Mark, problems: list[Problem]) -> None:
-    node = root
-    for i, part in enumerate(path):
-        last = i == len(path) - 1
-        here = path[: i + 1]
-        if isinstance(part, int):
-            if not isinstance(node.value, list) or part >= len(node.value):
-                size = f" of {len(node.value)}" if isinstance(node.value, list) else ""
-                problems.append(Problem(f"there is no item {part}{size}", mark, here))
-                return
-            if last:
-                node.value[part] = new
-                return
-            if isinstance(node.value[part].value, str):  # a bare type name takes arguments now
-                bare = node.value[part]
-                node.value[part] = Node({"type": bare}, bare.mark, {"type": bare.mark})
-            node = node.value[part]
-            continue
-        if isinstance(node.value, str) and i > 0:
-            bare = Node(node.value, node.mark)
-            node.value, node.keys = {"type": bare}, {"type": node.mark}
-        if node.value is None:
-            node.value, node.keys = {}, {}
-        if not isinstance(node.value, dict):
-            problems.append(Problem(f"{show_path(here[:-1])} is not a map", mark, here))
-            return
-        if last:
-            if (
-                part == "type"
-                and isinstance(new.value, str)
-                and "type" in node.value
-                and node.value["type"].value != new.value
-            ):
-                node.value.clear()  # another type takes other arguments
-                node.keys.clear()
-            node.value[part] = new
-            node.keys[part] = mark
-            return
-        if part not in node.value:
-            node.value[part] = Node({}, mark)
-            node.keys[part] = mark
-        node = node.value[part]
+        return Node([_rebased(n, base) for n in node.value], node.mark)
+    if not isinstance(node.value, str) or not node.value or "\0" in node.value or os.path.isabs(node.value):
+        return node
+    source = node.mark.source
+    folder = "" if source.is_option or source.name == "<stdin>" else os.path.dirname(source.name)
+    if os.path.abspath(folder) == os.path.abspath(base):
+        return node
+    return Node(os.path.relpath(os.path.join(folder, node.value), base), node.mark, {}, node.note)
 
 
 def raise_if(problems: list[Problem]) -> None:

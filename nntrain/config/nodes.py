@@ -29,6 +29,7 @@ _SPACES = "\u00a0\u2000-\u200a\u202f\u205f\u3000"
 _NOT_TEXT = re.compile(  # control characters, breaks that only YAML 1.1 knows, invisible ones; odd spaces that indent
     f"^[ \t]*[{_SPACES}]|[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\ufeff\ufffe\uffff\ud800-\udfff]"
 )
+UNKNOWN = "unknown"  # the note of a value that could not be composed: it is not complained of twice
 _CURLY = tuple("“”„‘’‚«»")
 _COLLECTION_TAGS = {yaml.MappingStartEvent: f"{_TAG}map", yaml.SequenceStartEvent: f"{_TAG}seq"}
 _WORDS: dict[str, Any] = {

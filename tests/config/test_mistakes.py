@@ -134,7 +134,7 @@ MISTAKES = [
     ("loss: cross_entropy", "loss: mse\n<<: {seed: 1}", 9, 1, ["merge keys"]),
     ("loss: cross_entropy", "loss: mse\n---\nseed: 1", 9, 1, ["a second document"]),
     ("loss: cross_entropy", "loss: mse\n\tseed: 1", 9, 1, ["YAML"]),
-    ("loss: cross_entropy", "loss: [mse", 9, 10, ["YAML"]),
+    ("loss: cross_entropy", "loss: [mse", 8, 7, ["YAML", "not closed"]),
     ("loss: cross_entropy", "loss: a: b", 8, 8, ["YAML"]),
     ("loss: cross_entropy", "loss: mse\nextends: nowhere.yaml", 9, 10, ["no such file"]),
     ("loss: cross_entropy", "loss: mse\nextends: config.yaml", 9, 10, ["circle"]),
