@@ -37,7 +37,7 @@ class Loaded:
         for n in range(len(path), -1, -1):
             node = self.tree.at(path[:n])
             if node is not None:
-                return Problem(message, node.mark, path, hints)
+                return Problem(message, node.mark, path, hints, self.tree.called(path))
         return Problem(message, self.tree.mark, path, hints)
 
     def error(self, path: tuple[str | int, ...], message: str, *hints: str) -> ConfigProblems:

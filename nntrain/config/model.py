@@ -20,13 +20,13 @@ PositiveInt = Annotated[int, Field(gt=0)]
 class Section(BaseModel):
     """Base of the sections: frozen, strict, no unknown keys."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
 
 class Place(Section):
     """What a layer of a network has besides its own spec."""
 
-    name: Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")] | None = Field(
+    name: Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z0-9_]+)*$")] | None = Field(
         None, description="name of the layer"
     )
     inputs: str | tuple[str, ...] | None = Field(None, description="names of the layers or inputs it reads")

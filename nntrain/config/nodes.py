@@ -13,7 +13,7 @@ from typing import Any
 
 import yaml
 
-from nntrain.config.problems import Mark, Problem, Source
+from nntrain.config.problems import Mark, Problem, Source, show_path
 from nntrain.config.syntax import explain
 
 MAX_BYTES = 1_000_000
@@ -80,6 +80,14 @@ class Node:
             else:
                 return None
         return node
+
+    def called(self, path: tuple[str | int, ...]) -> str:
+        """How a reader calls a path where that is not the path itself: what a block was expanded to was not written."""
+        item = self.at(path[:2]) if path[:1] == ("layers",) else None
+        if item is None or not item.label:
+            return ""
+        rest = show_path(path[2:])
+        return item.label + (f".{rest}" if rest and not rest.startswith("[") else rest)
 
     def excess(self) -> str:
         """What is too much about a tree, counting what is shared as often as it is reached; nothing where it is fine."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+import re
+from collections.abc import Collection, Iterable
 
 #: section of a config, or kind of component -> a name some other tool uses -> what to write here
 ELSEWHERE: dict[str, dict[str, str]] = {
@@ -223,37 +224,145 @@ TYPES_ELSEWHERE: dict[str, dict[str, str]] = {
 }
 
 
+#: keys that are sought in the wrong section
+SECTIONS = {
+    "train": ("epochs", "steps", "batch_size", "accumulate", "clip_norm", "clip_value", "ema", "early_stop", "shuffle"),
+    "optimizer": ("lr", "weight_decay", "momentum", "betas", "nesterov"),
+    "data": ("source", "target", "split", "drop", "columns", "features"),
+    "": (
+        "seed",
+        "device",
+        "precision",
+        "loss",
+        "metrics",
+        "optimizer",
+        "schedule",
+        "layers",
+        "checkpoint",
+        "log",
+        "name",
+    ),
+}
+
+#: what a section that must be there may look like
+EXAMPLES = {
+    "data": "data: {source: {type: csv, path: table.csv}, target: column}",
+    "layers": "layers: [{type: linear, out_features: 64}, relu, {type: linear, out_features: auto}]",
+    "loss": "loss: cross_entropy",
+    "optimizer": "optimizer: {type: adamw, lr: 0.001}",
+    "train": "train: {epochs: 20, batch_size: 32}",
+}
+
+BOOLEANS = {
+    **dict.fromkeys(("yes", "on", "y", "true", "t", "enabled"), "true"),
+    **dict.fromkeys(("no", "off", "n", "false", "f", "disabled"), "false"),
+}
+
+#: field -> a value some other tool has -> ours
+VALUES = {
+    "device": {**dict.fromkeys(("gpu", "cuda:gpu", "nvidia", "0", "/gpu:0"), "cuda"), "/cpu:0": "cpu", "mps": "cpu"},
+    "precision": {
+        **dict.fromkeys(("32", "32-true", "fp32", "full", "single"), "float32"),
+        **dict.fromkeys(("64", "64-true", "fp64", "double"), "float64"),
+    },
+}
+
+#: the patterns of texts, in words
+PATTERNS = {
+    r"^(auto|cpu|cuda(:\d+)?)$": "auto, cpu, cuda or cuda:N",
+    r"^[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z0-9_]+)*$": "a name of letters, digits and _",
+    r"^[A-Za-z0-9_][A-Za-z0-9_.-]*$": "a name of letters, digits, _, - and .",
+}
+
+_RENAMED = re.compile(r"[a-z_0-9]+")
+
+
 def closest(name: object, allowed: Iterable[str], count: int = 3) -> list[str]:
     """Up to `count` allowed names that look like `name`, the best first."""
     known = {a.lower(): a for a in allowed}
-    wanted = str(name).lower()
-    found = difflib.get_close_matches(wanted, known, n=count, cutoff=0.6)
-    found += [k for k in known if k not in found and (k.replace("_", "") == wanted.replace("_", "").replace("-", ""))]
-    return [known[f] for f in found][:count]
+    wanted = str(name).lower()[:100]
+    plain = re.sub("[-_ ]", "", wanted)
+    ratio = {k: difflib.SequenceMatcher(None, wanted, k).ratio() for k in known}
+    for k in known:
+        letters = k.replace("_", "")
+        if letters == plain:
+            ratio[k] = 1.0
+        elif len(plain) > 2 and sorted(letters) == sorted(plain):
+            ratio[k] = max(ratio[k], 0.95)  # letters in another order: typed too fast
+    found = sorted((k for k in known if ratio[k] >= 0.6), key=lambda k: -ratio[k])
+    if not found:  # a part of a longer name
+        found = [k for k in known if any(_alike(part, wanted) for part in k.split("_") if len(part) > 3)]
+    return [known[k] for k in found if ratio[k] >= ratio[found[0]] - 0.15][:count]
 
 
-def key_hints(name: str, allowed: Iterable[str], section: str, kind: str) -> tuple[str, ...]:
-    """What to do about an unknown key in a section of the config, or in a component of a kind."""
-    table = ELSEWHERE.get(section) or ELSEWHERE.get(kind) or {}
-    known = list(allowed)
-    if name in table:
-        ours = table[name]
-        return (ours if ours.startswith("nothing") else f"here it is: {ours}",)
+def _alike(a: str, b: str) -> bool:
+    return difflib.SequenceMatcher(None, a, b).ratio() >= 0.8
+
+
+def key_hints(
+    name: str, allowed: Iterable[str], owner: str, taken: Collection[str] = ()
+) -> tuple[tuple[str, ...], str]:
+    """What to do about an unknown key in a section, or in a component of a kind; and the right name where it is certain."""
+    everything = list(allowed)
+    known = [k for k in everything if k not in taken]
+    glued = _glued(name, known)
+    if glued:
+        return (glued,), ""
+    table = ELSEWHERE.get(owner, {})
+    ours = table.get(name) or table.get(re.sub(r"[- ]", "_", name).lower())
+    if ours is not None:
+        better = ours if _RENAMED.fullmatch(ours) else ""
+        if not better or better in everything:
+            given = ", which is given already" if better in taken else ""
+            hint = ours if ours.startswith("nothing") else f"here it is: {ours}{given}"
+            return (hint,), better if better in known else ""
     near = closest(name, known)
     if near:
-        return (f"did you mean {' or '.join(near)}?",)
-    return (f"allowed: {', '.join(known)}",) if known else ("nothing is allowed here",)
+        return (f"did you mean {' or '.join(near)}?",), certain(name, near)
+    for other in ("train", "optimizer", "data", ""):
+        if owner != other and name in SECTIONS.get(other, ()):
+            return (f"here it is: {other + '.' if other else ''}{name}{'' if other else ' (at the top level)'}",), ""
+    return (f"allowed: {', '.join(known)}",) if known else ("nothing is allowed here",), ""
 
 
-def type_hints(name: object, allowed: Iterable[str], kind: str) -> tuple[str, ...]:
-    """What to do about an unknown `type`."""
+def _glued(name: str, known: list[str]) -> str:
+    """A key that swallowed its value: `lr:0.1` without a space, or `lr=0.1`."""
+    for mark in (":", "="):
+        left, found, right = name.partition(mark)
+        if found and left.strip() in (*known, "type"):
+            return f"here it is: {left.strip()}: {right.strip()}"
+    return ""
+
+
+def certain(name: str, near: list[str]) -> str:
+    """The nearest of some names where it is a slip of the pen away, and the others are not as near; nothing else."""
+    letters = sorted(name.lower())
+    same = [n for n in near if sorted(n) == letters]
+    if same:
+        return same[0] if len(same) == 1 else ""
+    ratios = [difflib.SequenceMatcher(None, name.lower(), n.lower()).ratio() for n in near]
+    return near[0] if ratios[0] >= 0.8 and all(r < ratios[0] - 0.02 for r in ratios[1:]) else ""
+
+
+def type_hints(name: str, allowed: Iterable[str], kind: str) -> tuple[tuple[str, ...], str]:
+    """What to do about an unknown `type`, and the right name where it is certain."""
     known = list(allowed)
-    wanted = str(name).lower().removeprefix("nn.").removeprefix("torch.nn.").replace("-", "_")
-    for table_name in (wanted, wanted.replace("_", "")):
+    plain = re.sub(
+        r"^(torch\.nn\.|torch\.optim\.|tf\.keras\.(layers|losses|optimizers)\.|nn\.|optim\.|F\.)", "", name.strip()
+    )
+    snake = re.sub(r"(?<=[a-z0-9])(?=[A-Z][a-z])", "_", plain).lower().replace("-", "_").replace(" ", "_")
+    short = snake.replace("_", "")
+    for table_name in (snake, short, short.removesuffix("loss"), short.removesuffix("layer")):
         ours = TYPES_ELSEWHERE.get(kind, {}).get(table_name)
         if ours is not None:
-            return (f"here it is: {ours}",)
-    near = closest(wanted, known)
+            better = ours if _RENAMED.fullmatch(ours) else ""
+            return (f"here it is: {ours}",), better if better in known else ""
+    same = [k for k in known if k.replace("_", "") in (short, short.removesuffix("loss"))]
+    if same:
+        return (f"here it is: {same[0]}",), same[0]
+    if "/" in name or re.search(r"\.(csv|tsv|gz|txt)$", name):
+        return (f"here it is: {{type: csv, path: {name}}}",) if kind == "source" else (), ""
+    near = closest(snake, known)
     if near:
-        return (f"did you mean {' or '.join(near)}?",)
-    return (f"known: {', '.join(known)}",)
+        return (f"did you mean {' or '.join(near)}?",), certain(snake, near)
+    return (f"known: {', '.join(known)}",), ""

@@ -29,6 +29,8 @@ def explain(error: yaml.MarkedYAMLError, source: Source) -> tuple[str, Mark]:
         if after.startswith("\t"):
             return "a tab cannot indent: use spaces", mark
         return f"{after[:1]!r} cannot start a value: put the text in quotes", mark
+    if "found a tab character" in problem:
+        return "a tab cannot indent: use spaces", mark
     if "mapping values are not allowed" in problem:
         return "a second ': ' on the line: put a text with ': ' in quotes, or start a new line", mark
     if "could not find expected ':'" in problem:

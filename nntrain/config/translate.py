@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
 from nntrain.component import registry
-from nntrain.config.nodes import Node
-from nntrain.config.problems import Problem
-from nntrain.config.suggest import closest, key_hints, type_hints
+from nntrain.config.nodes import UNKNOWN, Node, scalar
+from nntrain.config.problems import MAX_SHOWN, Fix, Problem
+from nntrain.config.suggest import BOOLEANS, EXAMPLES, PATTERNS, VALUES, closest, key_hints, type_hints
 
 Path = tuple[str | int, ...]
 
 #: keys of a config whose value is a component, and its kind
 KINDS = {"layers": "layer", "loss": "loss", "optimizer": "optimizer", "schedule": "schedule", "metrics": "metric"}
+
+#: kinds whose `type` may be left out
+DEFAULT_TYPES = {"split": "random"}
 
 _EXPECTED = {
     "int_type": "a whole number",
@@ -35,33 +39,46 @@ _EXPECTED = {
     "mapping_type": "a map",
     "model_type": "a map",
     "model_attributes_type": "a map",
-    "greater_than": "more than {gt}",
-    "greater_than_equal": "at least {ge}",
-    "less_than": "less than {lt}",
-    "less_than_equal": "at most {le}",
+    "greater_than": "a number of more than {gt}",
+    "greater_than_equal": "a number of at least {ge}",
+    "less_than": "a number of less than {lt}",
+    "less_than_equal": "a number of at most {le}",
     "literal_error": "{expected}",
     "enum": "{expected}",
-    "too_long": "at most {max_length} items",
-    "too_short": "at least {min_length} items",
-    "string_too_short": "at least {min_length} characters",
-    "string_pattern_mismatch": "a name of the form {pattern}",
+    "too_long": "",
+    "too_short": "",
+    "string_too_short": "a text of at least {min_length} characters",
+    "string_too_long": "a text of at most {max_length} characters",
+    "string_pattern_mismatch": "",
+    "string_unicode": "a text",
 }
 
 
 def translate(error: ValidationError, root: Node, model: type[BaseModel]) -> list[Problem]:
-    """Every error of a validation as a problem; the alternatives of a union make one."""
+    """Every error of a validation as a problem, at most MAX_SHOWN; the alternatives of a union make one."""
     grouped: dict[tuple[Path, bool], list[Any]] = {}
     for e in error.errors(include_url=False):
-        path = _data_path(root, e["loc"], named=e["type"] in ("extra_forbidden", "missing"))
-        grouped.setdefault((path, e["type"] in ("extra_forbidden", "missing")), []).append(e)
-    problems = []
+        named = e["type"] in ("extra_forbidden", "missing")
+        path = _data_path(root, e["loc"], named)
+        if named and path and isinstance(path[-1], int):  # too few items of a list of a fixed length
+            path, named = path[:-1], False
+        grouped.setdefault((path, named), []).append(e)
+    problems: list[Problem] = []
     deep = {path for path, _ in grouped}
     for (path, _), errors in grouped.items():
         if any(len(other) > len(path) and other[: len(path)] == path for other in deep) and all(
             e["type"] in _EXPECTED for e in errors
         ):
             continue  # one alternative of a union failed inside: that is the one that was meant
-        problems.append(_problem(path, errors, root, model))
+        node = root.at(path)
+        if node is not None and node.note == UNKNOWN:
+            continue  # it could not be composed, which is a problem already
+        problem = _problem(path, errors, root, model)
+        note = (node.note,) if node is not None and node.note else ()
+        label = root.called(problem.path)
+        problems.append(replace(problem, hints=(*problem.hints, *note), label=label) if note or label else problem)
+        if len(problems) > 2 * MAX_SHOWN:
+            break
     return [p for p in problems if not _explained(p, problems)]
 
 
@@ -86,48 +103,107 @@ def _data_path(root: Node, loc: tuple[str | int, ...], named: bool) -> Path:
 def _problem(path: Path, errors: list[Any], root: Node, model: type[BaseModel]) -> Problem:
     e = errors[0]
     kind, ctx = e["type"], e.get("ctx", {})
-    if kind == "extra_forbidden":
-        parent = root.at(path[:-1])
-        name = str(path[-1])
-        mark = parent.keys.get(name, parent.mark) if parent else root.mark
-        section, component = _owner(path[:-1], root)
-        fields = _fields(path[:-1], root, model)
-        return Problem(f"unknown key {name!r}", mark, path[:-1], key_hints(name, fields, section, component))
-    if kind == "missing":
-        parent = root.at(path[:-1])
-        mark = parent.mark if parent else root.mark
-        hint = _description(path, root, model)
-        return Problem(f"{str(path[-1])!r} is missing", mark, path[:-1], (hint,) if hint else ())
     node = root.at(path) or root
+    if kind == "extra_forbidden":
+        return _unknown_key(path, root, model)
+    if kind == "missing" and not isinstance(node.value, list):
+        return _missing_key(path, root, model)
     if kind == "variant_type":
-        at = node.value["type"] if isinstance(node.value, dict) and "type" in node.value else node
-        name, allowed, family = str(ctx["name"]).strip("'\""), ctx["allowed"], ctx["kind"]
-        article = "an" if family[0] in "aeiou" else "a"
-        return Problem(f"{name!r} is not {article} {family}", at.mark, path, type_hints(name, allowed, family))
+        return _unknown_type(path, node, ctx)
     if kind in ("variant_type_missing", "variant_shape"):
-        message = (
-            "'type' is missing"
-            if kind == "variant_type_missing"
-            else "a type's name, or a map with 'type', is expected"
-        )
-        allowed = ctx.get("allowed", ())
-        return Problem(message, node.mark, path, (f"known: {', '.join(allowed)}",) if allowed else ())
-    if all(x["type"] in _EXPECTED for x in errors):
-        expected = " or ".join(dict.fromkeys(_expected(x) for x in errors))
-        hints: tuple[str, ...] = ()
-        allowed_texts = [str(x.get("ctx", {}).get("expected", "")) for x in errors]
-        literals = [v.strip("'") for text in allowed_texts for v in text.replace(" or ", ", ").split(", ")]
-        near = closest(node.value, [v for v in literals if v]) if isinstance(node.value, str) else []
-        if near:
-            hints = (f"did you mean {near[0]}?",)
-        return Problem(f"{expected} is expected, not {_shown(node.value)}", node.mark, path, hints)
+        return _no_type(path, node, ctx, kind == "variant_shape")
+    if all(x["type"] in _EXPECTED or x["type"] == "missing" for x in errors):
+        return _wrong_value(path, node, errors)
     message = ctx.get("relayed", e["msg"]) if isinstance(ctx, Mapping) else e["msg"]
     return Problem(str(message).removeprefix("Value error, "), node.mark, path)
 
 
+def _unknown_key(path: Path, root: Node, model: type[BaseModel]) -> Problem:
+    parent, name = root.at(path[:-1]), str(path[-1])
+    mark = parent.keys.get(name, parent.mark) if parent else root.mark
+    taken = parent.value if parent is not None and isinstance(parent.value, dict) else {}
+    hints, better = key_hints(name, _fields(path[:-1], root, model), _owner(path[:-1], root), taken)
+    fix = Fix(mark, name, better) if better else None
+    return Problem(f"unknown key {name!r}", mark, path[:-1], hints, fix=fix)
+
+
+def _missing_key(path: Path, root: Node, model: type[BaseModel]) -> Problem:
+    parent = root.at(path[:-1])
+    example = EXAMPLES.get(str(path[-1]), "") if len(path) == 1 else ""
+    hints = [_description(path, root, model), example and f"such as {example}"]
+    mark = parent.mark if parent else root.mark
+    return Problem(f"{str(path[-1])!r} is missing", mark, path[:-1], tuple(h for h in hints if h))
+
+
+def _unknown_type(path: Path, node: Node, ctx: Mapping[str, Any]) -> Problem:
+    at = node.value["type"] if isinstance(node.value, dict) and "type" in node.value else node
+    family, allowed = ctx["kind"], ctx["allowed"]
+    if not isinstance(at.value, str):
+        return Problem(f"the name of a type is expected, not {_shown(at.value)}", at.mark, path)
+    hints, better = type_hints(at.value, allowed, family)
+    article = "an" if family[0] in "aeiou" else "a"
+    fix = Fix(at.mark, at.value, better) if better else None
+    return Problem(f"{at.value!r} is not {article} {family}", at.mark, path, hints, fix=fix)
+
+
+def _no_type(path: Path, node: Node, ctx: Mapping[str, Any], shape: bool) -> Problem:
+    allowed = list(ctx.get("allowed", ()))
+    if shape:
+        return Problem("a type's name, or a map with 'type', is expected", node.mark, path)
+    for name, inner in node.value.items():
+        if name in allowed and len(node.value) == 1:
+            rest = ", ".join(inner.value) if isinstance(inner.value, dict) else ""
+            shown = f"{{type: {name}, {rest + ': ...' if rest else '...'}}}" if inner.value else name
+            return Problem("'type' is missing", node.keys[name], path, (f"here it is: {shown}",))
+    near = closest("type", node.keys, 1)
+    if near and isinstance(node.value[near[0]].value, str) and node.value[near[0]].value in allowed:
+        mark = node.keys[near[0]]
+        return Problem("'type' is missing", mark, path, ("did you mean type?",), fix=Fix(mark, near[0], "type"))
+    return Problem("'type' is missing", node.mark, path, (f"known: {', '.join(allowed)}",))
+
+
+def _wrong_value(path: Path, node: Node, errors: list[Any]) -> Problem:
+    """What is expected, by all alternatives, and what is there."""
+    if errors[0]["type"] == "missing":  # pydantic counts the items of a fixed list one by one
+        count = len(node.value) + len(errors)
+        return Problem(f"{count} items are expected, not {len(node.value)}", node.mark, path)
+    expected = " or ".join(dict.fromkeys(_expected(x) for x in errors))
+    hints: tuple[str, ...] = ()
+    fix = None
+    value = node.value
+    literals = [v.strip("'") for x in errors for v in _alternatives(x)]
+    near = closest(value, [v for v in literals if v], 1) if isinstance(value, str) else []
+    names = " ".join(x["type"] for x in errors)
+    if near:
+        hints, fix = (f"did you mean {near[0]}?",), Fix(node.mark, value, near[0])
+    elif isinstance(value, str) and "bool" in names and value.lower() in BOOLEANS:
+        better = BOOLEANS[value.lower()]
+        hints, fix = (f"here it is: {better}",), Fix(node.mark, value, better)
+    elif isinstance(value, str) and re.search("int|float", names) and isinstance(scalar(value), int | float):
+        hints, fix = (f"without quotes: {value}",), Fix(node.mark, value, value)
+    elif not isinstance(value, str | dict | list) and value is not None and "string" in names:
+        shown = _shown(value)
+        hints, fix = (f"in quotes: '{shown}'",), Fix(node.mark, shown, f"'{shown}'")
+    elif not isinstance(value, dict | list) and value is not None and re.fullmatch("(tuple|list)_type", names):
+        hints = (f"in brackets: [{_shown(value)}]",) if not isinstance(value, str) else (f"in brackets: [{value}]",)
+    elif str(value).lower() in VALUES.get(str(path[-1]) if path else "", {}):
+        better = VALUES[str(path[-1])][str(value).lower()]
+        hints, fix = (f"here it is: {better}",), Fix(node.mark, str(value), better)
+    return Problem(f"{expected} is expected, not {_shown(value)}", node.mark, path, hints, fix=fix)
+
+
+def _alternatives(e: Any) -> list[str]:
+    return str(e.get("ctx", {}).get("expected", "")).replace(" or ", ", ").split(", ")
+
+
 def _expected(e: Any) -> str:
-    text = _EXPECTED[e["type"]]
-    ctx = {k: f"{v:g}" if isinstance(v, float) else v for k, v in e.get("ctx", {}).items()}
+    kind, ctx = e["type"], {k: f"{v:g}" if isinstance(v, float) else v for k, v in e.get("ctx", {}).items()}
+    if kind == "string_pattern_mismatch":
+        return PATTERNS.get(ctx["pattern"], f"a text of the form {ctx['pattern']}")
+    if kind in ("too_short", "too_long"):
+        n = ctx["min_length" if kind == "too_short" else "max_length"]
+        return f"a list of at {'least' if kind == 'too_short' else 'most'} {n} item{'' if n == 1 else 's'}"
+    text = _EXPECTED[kind]
     return text.format(**ctx) if "{" in text else text
 
 
@@ -135,7 +211,7 @@ def _shown(value: Any) -> str:
     if isinstance(value, dict):
         return "a map"
     if isinstance(value, list):
-        return "a list"
+        return "a list" if value else "an empty list"
     if value is None:
         return "nothing"
     if isinstance(value, bool):
@@ -144,12 +220,10 @@ def _shown(value: Any) -> str:
     return text if len(text) < 60 else text[:57] + "..."
 
 
-def _owner(path: Path, root: Node) -> tuple[str, str]:
-    """The section that a path is in, and the kind of the component there (or nothing)."""
+def _owner(path: Path, root: Node) -> str:
+    """The name under which suggestions are kept: the kind of the component at a path, or the section."""
     names = [p for p in path if isinstance(p, str)]
-    section = ".".join(names)
-    kind = KINDS.get(names[0], "") if names and len(names) == 1 else ""
-    return (kind or section), (kind or section)
+    return (KINDS.get(names[0], "") if len(names) == 1 else "") or ".".join(names)
 
 
 def _walk(path: Path, root: Node, model: type[BaseModel]) -> Iterator[type[BaseModel] | None]:
@@ -174,6 +248,8 @@ def _component(kind: str, node: Node, rest: Path) -> type[BaseModel] | None:
     target = node.at(rest[:1]) if rest and isinstance(rest[0], int) else node
     if target is None:
         return None
+    if isinstance(target.value, dict) and "type" not in target.value:
+        return registry[kind].get(DEFAULT_TYPES.get(kind, ""))
     named = target.value.get("type") if isinstance(target.value, dict) else target
     return registry[kind].get(named.value) if named is not None and isinstance(named.value, str) else None
 
@@ -191,10 +267,12 @@ def _model_of(annotation: Any, metadata: list[Any], node: Node | None) -> type[B
 
 
 def _fields(path: Path, root: Node, model: type[BaseModel]) -> list[str]:
+    from nntrain.config.model import LayerItem
+
     *_, last = _walk(path, root, model)
     if last is None:
         return []
-    extra = ["name", "inputs"] if path and path[0] == "layers" else []
+    extra = list(LayerItem.own_keys) if path and path[0] == "layers" else [] if path else ["extends", "blocks"]
     return [n for n in last.model_fields if n != "type"] + extra
 
 

@@ -47,7 +47,7 @@ MISTAKES = [
     ("- relu", "- ReLU6x", 6, 5, ["is not a layer"]),
     ("- relu", "- {type: Dense, units: 3}", 6, 12, ["'Dense' is not a layer", "linear"]),
     ("- relu", "- nn.Conv2D", 6, 5, ["is not a layer", "conv2d"]),
-    ("- relu", "- {typ: relu}", 6, 5, ["'type' is missing"]),
+    ("- relu", "- {typ: relu}", 6, 6, ["'type' is missing", "did you mean type"]),
     ("- relu", "- {type: relu, alpha: 1}", 6, 18, ["unknown key 'alpha'"]),
     ("- relu", "- 3", 6, 5, ["a map with 'type'"]),
     ("- relu", "- null", 6, 5, ["a map with 'type'"]),
