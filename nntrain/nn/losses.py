@@ -340,6 +340,24 @@ class MultiMarginSpec(Loss):
         return functions.where(wrong, hinge, 0.0).sum(axis=-1) / float(classes), None
 
 
+class MultiLabelMarginSpec(Loss):
+    """The mean over labels y that hold and labels k that do not of max(0, 1 - x[y] + x[k]); targets are 0 and 1."""
+
+    type: Literal["multilabel_margin"] = "multilabel_margin"
+
+    targets: ClassVar[tuple[str, ...]] = ("labels",)
+    examples: ClassVar[Any] = (({}, (5, 4), ("int", 2, 5, 4)),)
+    module: ClassVar[str | None] = "MultiLabelMarginLoss"
+
+    def losses(self, output: Tensor, *others: Tensor) -> tuple[Tensor, Tensor | None]:
+        (target,) = others
+        same_shape("multilabel_margin", output, target)
+        holds = target > 0
+        gap = (1 - output.unsqueeze(2) + output.unsqueeze(1)).relu()
+        counted = functions.where(holds.unsqueeze(2), 1.0, 0.0) * functions.where(holds.unsqueeze(1), 0.0, 1.0)
+        return (gap * counted.astype(output.dtype)).sum(axis=(1, 2)) / float(output.shape[1]), None
+
+
 class SoftMarginSpec(Loss):
     """log(1 + exp(-t x)) for targets t of 1 or -1."""
 

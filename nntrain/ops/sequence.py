@@ -86,21 +86,33 @@ def _keep(mask, t, new, old):
 
 @op
 class lstm:
-    """Long short-term memory (Hochreiter & Schmidhuber 1997), gates i f g o: y (n t h), and the last h and c (n h)."""
+    """Long short-term memory (Hochreiter & Schmidhuber 1997), gates i f g o: y (n t h), and the last h and c (n h).
+
+    With `wr` (hidden, projected) the output is o tanh(c) wr (Sak et al. 2014, arXiv:1402.1128): y and h are that wide.
+    """
 
     outputs = ("y", "h", "c")
 
-    def shape(x, h0, c0, wi, wh, bi=None, bh=None, mask=None, *, reverse=False):
-        y = _check("lstm", x, h0, wi, wh, 4)
-        return y, h0, c0
+    def shape(x, h0, c0, wi, wh, bi=None, bh=None, mask=None, wr=None, *, reverse=False):
+        hidden, width = wh.shape[1] // 4, wh.shape[0]
+        fits = (
+            wi.shape == (x.shape[-1], 4 * hidden)
+            and c0.shape == (x.shape[0], hidden)
+            and h0.shape == (x.shape[0], width)
+        )
+        if x.ndim != 3 or not fits or (wr.shape != (hidden, width) if wr is not None else hidden != width):
+            raise ValueError(
+                f"lstm: weights {wi.shape}, {wh.shape}, states {h0.shape}, {c0.shape} do not fit the input {x.shape}"
+            )
+        return Spec((x.shape[0], x.shape[1], width), x.dtype), h0, c0
 
-    def residuals(x, h0, c0, wi, wh, bi=None, bh=None, mask=None, *, reverse):
+    def residuals(x, h0, c0, wi, wh, bi=None, bh=None, mask=None, wr=None, *, reverse):
         n, t, _ = x.shape
-        hidden = wh.shape[0]
-        return {"gates": x.of(n, t, 4 * hidden), "hs": x.of(n, t, hidden), "cs": x.of(n, t, hidden)}
+        hidden = wh.shape[1] // 4
+        return {"gates": x.of(n, t, 4 * hidden), "hs": x.of(n, t, wh.shape[0]), "cs": x.of(n, t, hidden)}
 
-    def forward(xp, x, h0, c0, wi, wh, bi, bh, mask, y, h, c, gates, hs, cs, *, reverse):
-        k = wh.shape[0]
+    def forward(xp, x, h0, c0, wi, wh, bi, bh, mask, wr, y, h, c, gates, hs, cs, *, reverse):
+        k = wh.shape[1] // 4
         z_in = _inputs(xp, x, wi, bi)
         h[...], c[...] = h0, c0
         for t in _times(x.shape[1], reverse):
@@ -112,21 +124,30 @@ class lstm:
             gates[:, t] = xp.concatenate([i, f, g, o], axis=1)
             new_c = f * c + i * g
             new_h = o * xp.tanh(new_c)
+            if wr is not None:
+                new_h = new_h @ wr
             y[:, t] = _keep(mask, t, new_h, 0)
             h[...], c[...] = _keep(mask, t, new_h, h), _keep(mask, t, new_c, c)
             hs[:, t], cs[:, t] = h, c
 
-    def backward(xp, x, h0, c0, wi, wh, mask, gates, hs, cs, gy, gh, gc, gx, gh0, gc0, gwi, gwh, gbi, gbh, *, reverse):
-        k = wh.shape[0]
+    def backward(
+        xp, x, h0, c0, wi, wh, mask, wr, gates, hs, cs, gy, gh, gc, gx, gh0, gc0, gwi, gwh, gbi, gbh, gwr, *, reverse
+    ):
+        k = wh.shape[1] // 4
         gz = xp.zeros(gates.shape, x.dtype)
         before = xp.empty(hs.shape, x.dtype)
         dh, dc = gh.copy(), gc.copy()
+        if gwr is not None:
+            gwr[...] = 0
         for t in reversed(_times(x.shape[1], reverse)):
             i, f, g, o = (gates[:, t, j * k : (j + 1) * k] for j in range(4))
             old_h, old_c = _before(hs, h0, t, reverse), _before(cs, c0, t, reverse)
             before[:, t] = old_h
             u = xp.tanh(f * old_c + i * g)
-            new_dh = dh + gy[:, t]
+            outer = dh + gy[:, t]
+            if gwr is not None:
+                gwr += (o * u).T @ _keep(mask, t, outer, 0)
+            new_dh = outer if wr is None else outer @ wr.T
             new_dc = dc + new_dh * o * (1 - u * u)
             parts = [
                 new_dc * g * i * (1 - i),
@@ -151,6 +172,8 @@ class lstm:
         mask = np.arange(4) < np.array([[4], [2], [1]])
         yield draw.sample(x, h, c, *weights, mask, reverse=True, name="masked-reverse")
         yield draw.sample(x, h, c, *weights[:2], None, None, mask, name="masked-nobias")
+        narrow = [draw.normal(3, 1), c, weights[0], draw.normal(1, 8), *weights[2:], mask, draw.normal(2, 1)]
+        yield draw.sample(x, *narrow, name="projected")
 
 
 @op

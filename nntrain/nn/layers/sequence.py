@@ -129,11 +129,13 @@ class _Recurrent(Layer):
             for suffix, _ in self.directions():
                 name = f"l{layer}{suffix}"
                 found[f"weight_ih_{name}"] = ParamSpec((size, width), init, size, width)
-                found[f"weight_hh_{name}"] = ParamSpec((self.hidden_size, width), init, self.hidden_size, width)
+                found[f"weight_hh_{name}"] = ParamSpec((self.width(), width), init, self.width(), width)
                 if self.bias:
                     found[f"bias_ih_{name}"] = ParamSpec((width,), init)
                     found[f"bias_hh_{name}"] = ParamSpec((width,), init)
-            size = self.hidden_size * len(self.directions())
+                if self.width() != self.hidden_size:
+                    found[f"weight_hr_{name}"] = ParamSpec((self.hidden_size, self.width()), init)
+            size = self.width() * len(self.directions())
         return found
 
     def forward(self, p: Params, *xs: Tensor, ctx: Context) -> Tensor:
@@ -159,14 +161,15 @@ class _Recurrent(Layer):
             for suffix, reverse in self.directions():
                 name = f"l{layer}{suffix}"
                 if start is None:
-                    zero = Tensor._abstract(x.spec.of(x.shape[0], self.hidden_size)) if x._array is None else None
-                    blank = zero or functions.zeros(x.shape[0], self.hidden_size, dtype=x.dtype, device=x.device)
-                    first = [blank] * kinds
+                    first = [_zeros(x, width) for width in (self.width(), self.hidden_size)[:kinds]]
                 else:
                     first = [s[number] for s in start]
                 weights = [p[f"weight_ih_{name}"], p[f"weight_hh_{name}"]]
                 biases = [p.get(f"bias_ih_{name}"), p.get(f"bias_hh_{name}")]
-                y, *last = apply(self.op, x, *first, *weights, *biases, mask, reverse=reverse, **self.attributes())
+                more = [p.get(f"weight_hr_{name}")] if self.op == "lstm" else []
+                y, *last = apply(
+                    self.op, x, *first, *weights, *biases, mask, *more, reverse=reverse, **self.attributes()
+                )
                 outputs.append(y)
                 for kept, state in zip(states, last, strict=True):
                     kept.append(state)
@@ -180,6 +183,17 @@ class _Recurrent(Layer):
     def attributes(self) -> dict[str, Any]:
         """Further attributes of the op."""
         return {}
+
+    def width(self) -> int:
+        """Size of one direction's output."""
+        return self.hidden_size
+
+
+def _zeros(x: Tensor, width: int) -> Tensor:
+    """A first state for the rows of x; abstract where x is."""
+    if x._array is None:
+        return Tensor._abstract(x.spec.of(x.shape[0], width))
+    return functions.zeros(x.shape[0], width, dtype=x.dtype, device=x.device)
 
 
 class RNNSpec(_Recurrent):
@@ -208,9 +222,20 @@ class GRUSpec(_Recurrent):
 
 
 class LSTMSpec(_Recurrent):
-    """Long short-term memory (Hochreiter & Schmidhuber 1997); shapes and parameters as rnn's, four gates i f g o wide."""
+    """Long short-term memory (Hochreiter & Schmidhuber 1997); shapes and parameters as rnn's, four gates i f g o wide.
+
+    With `proj_size` the outputs are projected to that size by weight_hr_l0 (hidden, proj) (Sak et al. 2014).
+    """
 
     type: Literal["lstm"] = "lstm"
+    proj_size: Positive | None = Field(None, description="size that outputs are projected to")
+
+    def width(self) -> int:
+        return self.proj_size or self.hidden_size
 
     gates: ClassVar[int] = 4
     op: ClassVar[str] = "lstm"
+    examples: ClassVar[Any] = (
+        ({"hidden_size": 3}, ((2, 4, 2),)),
+        ({"hidden_size": 3, "proj_size": 2, "num_layers": 2, "bidirectional": True, "returns": "last"}, ((2, 3, 2),)),
+    )
