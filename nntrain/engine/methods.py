@@ -254,6 +254,10 @@ class Methods:
         """A copy with `source` added at `index` along `axis`."""
         return apply("scatter_add", self, index, source, axis=one_axis(axis, self.ndim))
 
+    def scatter(self: Any, axis: int, index: Tensor, source: Tensor) -> Tensor:
+        """A copy with `source` written at `index` along `axis`; no index may stand twice."""
+        return apply("scatter", self, index, source, axis=one_axis(axis, self.ndim))
+
     def split(self: Any, sizes: int | Sequence[int], axis: int = 0) -> tuple[Tensor, ...]:
         """Pieces along `axis`: of one size (the last may be smaller), or of the sizes given."""
         at = one_axis(axis, self.ndim)

@@ -9,7 +9,8 @@ from typing import Any, ClassVar
 
 from nntrain.component import Component
 from nntrain.engine.graph import no_grad
-from nntrain.engine.spec import DType, Spec
+from nntrain.engine.settings import default_dtype
+from nntrain.engine.spec import DType, Spec, is_float
 from nntrain.engine.tensor import Tensor
 from nntrain.nn.context import Context
 from nntrain.nn.initializers import Initializer
@@ -84,11 +85,14 @@ class Layer(Component, kind="layer"):
         """The layer's output. Pure, apart from buffers that an operation declares as its state."""
         raise NotImplementedError
 
-    def output(self, *inputs: Spec) -> Spec:
-        """The spec of the output, from a forward on abstract tensors. ValueError where the inputs do not fit."""
-        abstract = {
-            n: Tensor._abstract(Spec(s.shape, s.dtype or inputs[0].dtype)) for n, s in self.params(*inputs).items()
-        }
+    def output(self, *inputs: Spec, dtype: DType | None = None) -> Spec:
+        """The spec of the output, from a forward on abstract tensors. ValueError where the inputs do not fit.
+
+        `dtype` is that of the parameters: the inputs' where they are floats, by default.
+        """
+        floats = [s.dtype for s in inputs if is_float(s.dtype)]
+        chosen = dtype or (floats[0] if floats else default_dtype())
+        abstract = {n: Tensor._abstract(Spec(s.shape, s.dtype or chosen)) for n, s in self.params(*inputs).items()}
         xs = [Tensor._abstract(s) for s in inputs]
         with no_grad():
             return self.forward(Params(abstract), *xs, ctx=Context(training=True)).spec

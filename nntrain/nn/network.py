@@ -33,13 +33,13 @@ class ShapeError(ValueError):
         super().__init__(f"layer {node.name!r}: {reason}")
 
 
-def shape_pass(nodes: Sequence[Node], inputs: Mapping[str, Spec]) -> dict[str, Spec]:
+def shape_pass(nodes: Sequence[Node], inputs: Mapping[str, Spec], dtype: DType | None = None) -> dict[str, Spec]:
     """The spec of every input and of every layer's output, without allocating anything. Raises ShapeError."""
     specs = dict(inputs)
     for index, node in enumerate(nodes):
         given = [specs[name] for name in node.inputs]
         try:
-            specs[node.name] = node.layer.output(*given)
+            specs[node.name] = node.layer.output(*given, dtype=dtype)
         except (ValueError, IndexError) as error:
             raise ShapeError(index, node, given, str(error)) from None
     return specs
@@ -65,7 +65,7 @@ class Network(Module):
         super().__init__()
         self.nodes = tuple(nodes)
         self.outputs = tuple(outputs) or (self.nodes[-1].name,)
-        self.specs = shape_pass(self.nodes, inputs)
+        self.specs = shape_pass(self.nodes, inputs, dtype)
         self.members = {
             node.name: LayerModule(
                 node.layer,

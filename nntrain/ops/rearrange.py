@@ -64,6 +64,34 @@ class scatter_add:
 
 
 @op
+class scatter:
+    """A copy of x with src written at index along one axis. An index that is repeated is an error in the making: which of
+    its elements stays is not said, and all of them take the gradient."""
+
+    def shape(x, index, src, *, axis):
+        if index.shape != src.shape or len(index.shape) != len(x.shape):
+            raise ValueError(
+                f"scatter: index {index.shape} and source {src.shape} must agree, with the axes of {x.shape}"
+            )
+        return x
+
+    def forward(xp, x, index, src, y, *, axis):
+        y[...] = x
+        y[_along(xp, index, axis)] = src
+
+    def backward(xp, index, gy, gx, gsrc, *, axis):
+        if gx is not None:
+            gx[...] = gy
+            gx[_along(xp, index, axis)] = 0
+        if gsrc is not None:
+            gsrc[...] = gy[_along(xp, index, axis)]
+
+    def samples(draw):
+        index = draw.rng.permuted(np.tile(np.arange(5), (3, 1)), axis=1)[:, :2]
+        yield draw.sample(draw.normal(3, 5), index, draw.normal(3, 2), axis=1)
+
+
+@op
 class pad:
     """x with elements put before and after each axis; a negative number takes elements away.
 
