@@ -115,14 +115,19 @@ def _validate(tree: Node, base: Path, text: str, default_name: str, problems: li
     import nntrain.metrics
     import nntrain.nn
     import nntrain.optim  # noqa: F401  (imported to fill the registry)
+    from nntrain.component import registry
+    from nntrain.config.blocks import expand
     from nntrain.config.model import Config
     from nntrain.config.translate import translate
 
+    tree, blocks = expand(tree, registry["layer"], problems)
     try:
         config = Config.model_validate(tree.plain())
     except ValidationError as error:
         known = {p.path for p in problems}  # a value that could not be composed is not complained of twice
-        raise ConfigProblems([*problems, *(p for p in translate(error, tree, Config) if p.path not in known)]) from None
+        raise ConfigProblems(
+            [*problems, *(p for p in translate(error, tree, Config, blocks) if p.path not in known)]
+        ) from None
     except RecursionError:
         raise ConfigProblems([*problems, Problem("a config nested this deep is refused", tree.mark)]) from None
     raise_if(problems)

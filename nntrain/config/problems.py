@@ -113,8 +113,9 @@ class ConfigProblems(ConfigError):
     """Every problem of a config, in the order of their places."""
 
     def __init__(self, problems: Sequence[Problem]) -> None:
+        once = {(p.mark, p.message, p.path if not p.label else ()): p for p in reversed(problems)}  # a block's: once
         self.problems = sorted(
-            dict.fromkeys(problems),
+            reversed(once.values()),
             key=lambda p: (p.mark.source.name, p.mark.line, p.mark.column) if p.mark else ("", 0, 0),
         )
         count = len(self.problems)

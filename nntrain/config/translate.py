@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -54,8 +54,11 @@ _EXPECTED = {
 }
 
 
-def translate(error: ValidationError, root: Node, model: type[BaseModel]) -> list[Problem]:
-    """Every error of a validation as a problem, at most MAX_SHOWN; the alternatives of a union make one."""
+def translate(error: ValidationError, root: Node, model: type[BaseModel], blocks: Sequence[str] = ()) -> list[Problem]:
+    """Every error of a validation as a problem; the alternatives of a union make one.
+
+    `blocks`: names that a layer's type could have been, too.
+    """
     grouped: dict[tuple[Path, bool], list[Any]] = {}
     for e in error.errors(include_url=False):
         named = e["type"] in ("extra_forbidden", "missing")
@@ -73,6 +76,8 @@ def translate(error: ValidationError, root: Node, model: type[BaseModel]) -> lis
         node = root.at(path)
         if node is not None and node.note == UNKNOWN:
             continue  # it could not be composed, which is a problem already
+        if blocks and errors[0]["type"] == "variant_type" and errors[0]["ctx"]["kind"] == "layer":
+            errors[0]["ctx"]["allowed"] = [*errors[0]["ctx"]["allowed"], *blocks]
         problem = _problem(path, errors, root, model)
         note = (node.note,) if node is not None and node.note else ()
         label = root.called(problem.path)
