@@ -143,11 +143,8 @@ class Expansion:
         elif given:
             value["inputs"], keys["inputs"] = Node(given, given[0].mark), item.mark
         own = value.get("name")
-        if (
-            own.value != full
-            if own is not None and isinstance(own.value, str)
-            else f"{kind}_{self.counts[kind]}" != full
-        ):
+        flat = own.value if own is not None else f"{kind}_{self.counts[kind]}"  # what the network would call it
+        if flat != full and isinstance(flat, str):
             mark = own.mark if own is not None else item.mark
             value["name"], keys["name"] = Node(full, mark), keys.get("name", mark)
         label = (

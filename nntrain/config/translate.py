@@ -10,9 +10,10 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from nntrain.component import registry
+from nntrain.config.elsewhere import BOOLEANS, EXAMPLES, PATTERNS, VALUES
 from nntrain.config.nodes import UNKNOWN, Node, scalar
 from nntrain.config.problems import MAX_SHOWN, Fix, Problem
-from nntrain.config.suggest import BOOLEANS, EXAMPLES, PATTERNS, VALUES, closest, key_hints, type_hints
+from nntrain.config.suggest import closest, key_hints, type_hints
 
 Path = tuple[str | int, ...]
 
