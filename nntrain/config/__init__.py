@@ -65,14 +65,16 @@ def _lists(value: Any) -> Any:
     return [_lists(v) for v in value] if isinstance(value, tuple) else value
 
 
-def load(path: str | os.PathLike[str], sets: Sequence[str] = ()) -> Loaded:
+def load(path: str | os.PathLike[str], sets: Sequence[str] = (), text: str | None = None) -> Loaded:
     """Read, compose and validate a config file (`-`: standard input), with `--set` options applied.
+
+    `text` stands for what is in the file, as an editor has it before it is saved.
 
     Raises ConfigProblems with everything that is wrong, each at its place; ConfigError where the file cannot be read.
     """
     name = os.fspath(path)
     problems: list[Problem] = []
-    composer = Composer(problems)
+    composer = Composer(problems, {name: text} if text is not None else {})
     tree = composer.load(name)
     raise_if(problems)
     assert tree is not None and composer.source is not None

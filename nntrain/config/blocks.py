@@ -20,8 +20,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from nntrain.config.nodes import Node
-from nntrain.config.problems import Problem
-from nntrain.config.suggest import closest
+from nntrain.config.problems import Fix, Problem
+from nntrain.config.suggest import certain, closest
 from nntrain.config.variables import Substitution
 
 MAX_LAYERS = 5_000
@@ -207,13 +207,15 @@ class Expansion:
         """The values of a block's parameters for one use; None where one is missing or unknown."""
         own = item.value if isinstance(item.value, dict) else {}
         count = len(self.problems)
+        allowed = [key for key in (*block.params, *_USE[1:]) if key not in own]
         for key in own:
             if key not in block.params and key not in _USE:
-                near = closest(key, (*block.params, *_USE[1:]))
-                hint = f"did you mean {near[0]}?" if near else f"allowed: {', '.join((*block.params, *_USE[1:]))}"
-                self.problems.append(
-                    Problem(f"unknown key {key!r}: {name} has no such parameter", item.keys[key], path, (hint,))
-                )
+                near = closest(key, allowed)
+                better = certain(key, near) if near else ""
+                hint = f"did you mean {near[0]}?" if near else f"allowed: {', '.join(allowed)}"
+                fix = Fix(item.keys[key], key, better) if better else None
+                message = f"unknown key {key!r}: {name} has no such parameter"
+                self.problems.append(Problem(message, item.keys[key], path, (hint,), fix=fix))
         for key, default in block.params.items():
             if default.value == REQUIRED and key not in own and len(self.problems) == count:
                 hint = f"a parameter of {name} ({default.mark})"

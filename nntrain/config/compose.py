@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 from nntrain.config.nodes import MAX_BYTES, Node, parse
@@ -58,16 +59,17 @@ def _similar_files(file: Path) -> str:
 
 
 class Composer:
-    """Reads a config and the files it `extends`. `source` is the config's own text."""
+    """Reads a config and the files it `extends`. `source` is the config's own text; `texts` stand for files' contents."""
 
-    def __init__(self, problems: list[Problem]) -> None:
+    def __init__(self, problems: list[Problem], texts: Mapping[str, str] | None = None) -> None:
         self.problems = problems
+        self.texts = texts or {}
         self.source: Source | None = None
         self.files = 0
 
     def load(self, path: str, seen: tuple[str, ...] = ()) -> Node | None:
         """The tree of a file, merged over the files it extends; None where nothing can be made of it."""
-        source = read(path)
+        source = Source(path, self.texts[path]) if path in self.texts else read(path)
         self.source = self.source or source
         self.files += 1
         count = len(self.problems)
