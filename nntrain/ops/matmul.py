@@ -76,7 +76,7 @@ class einsum:
     """
 
     def shape(*xs, letters):
-        sizes: dict[str, int] = {}
+        sizes = {}
         left, out = letters.split("->")
         for x, term in zip(xs, left.split(","), strict=True):
             if len(term) != x.ndim:

@@ -11,6 +11,7 @@ from nntrain.nn.context import Context
 from nntrain.train.step import to_device, to_tensor
 
 
+@np.errstate(all="ignore")  # a network may have diverged: its figures say so
 def evaluate(experiment: Experiment, split: Split) -> dict[str, float]:
     """The loss and every metric over all rows of a split, in evaluation mode. Numbers are in the units of the data."""
     e = experiment

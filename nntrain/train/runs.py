@@ -131,6 +131,9 @@ def take_up(path: str, sets: Sequence[str] = ()) -> tuple[Experiment, RunFolder,
             stop is not None and progress.waited >= stop.patience
         )
         folder.log.truncate(progress.log_size)
+        if note.get("threads") != thread_count():
+            told = f"the run was started with {note.get('threads')} threads, now there are {thread_count()}: the bits will differ"
+            experiment.notes = (*experiment.notes, told)
         return experiment, folder, progress
     except BaseException:
         folder.close()

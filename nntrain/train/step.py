@@ -24,6 +24,7 @@ class Step:
         self.experiment = experiment
         self.words = Tensor(counter(0), device=experiment.backend.name)
 
+    @np.errstate(all="ignore")  # what is not finite is found below, by value
     def __call__(self, step: int, window: Sequence[Batch]) -> tuple[float, float]:
         """Do update number `step` (from 0) with these batches; the sum of the losses and their weight.
 

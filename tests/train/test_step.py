@@ -58,3 +58,11 @@ def test_figures_do_not_depend_on_the_batch_size(project: Path, size: int) -> No
     f = experiment(project)
     a, b = (evaluate(x, x.dataset.splits["val"]) for x in (e, f))
     assert a == pytest.approx(b, rel=1e-12)
+
+
+def test_divergence_warns_of_nothing_but_itself(project: Path) -> None:
+    e = experiment(project, "optimizer={type: sgd, lr: 1.0e+200}")
+    step = Step(e)
+    with pytest.raises(DivergedError, match="of step"):
+        for i, batch in enumerate(batches(e.dataset.splits["train"], 16)):
+            step(i, [batch])
