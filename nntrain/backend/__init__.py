@@ -75,28 +75,6 @@ def overrides(op: str, device: str) -> list[type]:
     return _overrides[op, device]
 
 
-def use_reference_kernels(*devices: str) -> None:
-    """Forget every override of these kinds of device (all by default): what remains are the op table's own kernels."""
-    for device in devices or ("cpu", "cuda"):
-        _loaded.add(device)
-    for key in list(_overrides):
-        if not devices or key[1] in devices:
-            del _overrides[key]
-
-
-def state() -> dict[str, Any]:
-    """The override table as it stands, for tests that change it and put it back."""
-    return {"overrides": {key: list(value) for key, value in _overrides.items()}, "loaded": set(_loaded)}
-
-
-def restore(saved: dict[str, Any]) -> None:
-    """Put back what `state` returned."""
-    _overrides.clear()
-    _overrides.update(saved["overrides"])
-    _loaded.clear()
-    _loaded.update(saved["loaded"])
-
-
 def special(xp: Any) -> Any:
     """The module of special functions (erf, ...) that belongs to an array module."""
     return importlib.import_module("scipy.special" if xp is np else "cupyx.scipy.special")

@@ -6,9 +6,11 @@ from typing import Annotated, Optional
 
 import typer
 
+from nntrain.cli.options import Config
+
 
 def fit(
-    config: Annotated[str, typer.Argument(help="The config file; - for standard input.", metavar="CONFIG")],
+    config: Config,
     set_: Annotated[
         Optional[list[str]],  # noqa: UP045  (typer reads it)
         typer.Option(

@@ -132,7 +132,7 @@ def take_up(path: str, sets: Sequence[str] = ()) -> tuple[Experiment, RunFolder,
         )
         folder.log.truncate(progress.log_size)
         if note.get("threads") != thread_count():
-            told = f"the run was started with {note.get('threads')} threads, now there are {thread_count()}: the bits will differ"
+            told = f"started with {note.get('threads')} threads, resumed with {thread_count()}: the bits will differ"
             experiment.notes = (*experiment.notes, told)
         return experiment, folder, progress
     except BaseException:
