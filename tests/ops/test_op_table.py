@@ -107,3 +107,14 @@ def test_writing_an_input_is_an_error() -> None:
             check_op(ops["greedy"])
     finally:
         del ops["greedy"]
+
+
+@pytest.mark.parametrize("each", [o for o in ops.values() if o.elementwise and o.samples], ids=lambda o: o.name)
+def test_elementwise_ops_take_no_elements_one_and_none_at_all(each: Op) -> None:
+    _, sample = next(iter(samples(each)))
+    values = [x.ravel()[0] for x in sample.inputs if x is not None]
+    for shape in ((0, 4), (1,), ()):
+        inputs = [np.full(shape, v) for v in values]
+        found = evaluate(each, inputs, sample.attrs, cotangents=[np.ones(shape)])
+        assert found.outputs[0].shape == shape
+        assert all(g is None or g.shape == shape for g in found.gradients)
