@@ -31,13 +31,62 @@ def config_schema() -> dict[str, Any]:
         {"$ref": f"#/$defs/layer_item.{a['$ref'].rsplit('.', 1)[1]}"} if "$ref" in a else a
         for a in definitions["layer_item"]["anyOf"]
     ]
-    properties = schema["properties"]
-    properties["extends"] = {"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]}
-    properties["extends"]["description"] = "configs that this one is laid over"
-    required = ["data", "layers", "loss", "optimizer", "train"]
-    whole = {"$schema": SCHEMA, **schema, "title": "nntrain config", "required": required, "$defs": definitions}
-    found: dict[str, Any] = _linked(whole)
-    return found
+    for found in definitions.values():
+        _allow_references(found)
+    _allow_references(schema)
+    definitions["reference"] = {
+        "type": "string",
+        "pattern": r"^\$(vars|env|params)\.[A-Za-z_]\w*$",
+        "description": "$vars.name, $env.NAME, or a block's $params.name",
+    }
+    whole = {"$schema": SCHEMA, **schema, "title": "nntrain config", "$defs": definitions}
+    _add_composition(whole)
+    linked: dict[str, Any] = _linked(whole)
+    return linked
+
+
+def _allow_references(found: dict[str, Any]) -> None:
+    """Let every field but `type` be a reference, too, where that is not a text already."""
+    for name, field in found.get("properties", {}).items():
+        if name != "type" and field.get("type") != "string":
+            shown = {k: field.pop(k) for k in ("description", "default", "title") if k in field}
+            found["properties"][name] = {**shown, "anyOf": [dict(field), {"$ref": "#/$defs/reference"}]}
+
+
+def _add_composition(whole: dict[str, Any]) -> None:
+    """`extends` and `blocks`. A config that extends another is checked by the names of its sections alone; where there are
+    blocks, the types of layers are open."""
+    sections, required = whole["properties"], whole.pop("required")
+    layers = sections.pop("layers")
+    used = {"type": "object", "required": ["type"], "properties": {"repeat": {"type": ["integer", "string"]}}}
+    block = {"type": "array", "items": {"anyOf": [{"$ref": "#/$defs/layer_item"}, {"type": "string"}, used]}}
+    written = {
+        "type": "object",
+        "properties": {"params": {"type": "object"}, "layers": block},
+        "required": ["layers"],
+        "additionalProperties": False,
+    }
+    whole["properties"] = {
+        **{name: {"description": section["description"]} for name, section in sections.items()},
+        "layers": {"description": layers["description"], "type": "array", "minItems": 1},
+        "extends": {
+            "anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}],
+            "description": "configs that this one is laid over",
+        },
+        "blocks": {
+            "type": "object",
+            "description": "lists of layers with parameters, used like types",
+            "additionalProperties": {"anyOf": [block, written]},
+        },
+    }
+    whole["if"] = {"required": ["extends"]}
+    whole["else"] = {
+        "properties": sections,
+        "required": required,
+        "if": {"required": ["blocks"]},
+        "then": {"properties": {"layers": block}},
+        "else": {"properties": {"layers": {"items": {"$ref": "#/$defs/layer_item"}}}},
+    }
 
 
 def _linked(value: Any) -> Any:

@@ -47,6 +47,7 @@ _EXPECTED = {
     "literal_error": "{expected}",
     "enum": "{expected}",
     "too_long": "",
+    "too_few": "a list of {count} items",
     "too_short": "",
     "string_too_short": "a text of at least {min_length} characters",
     "string_too_long": "a text of at most {max_length} characters",
@@ -65,6 +66,7 @@ def translate(error: ValidationError, root: Node, model: type[BaseModel], blocks
         named = e["type"] in ("extra_forbidden", "missing")
         path = _data_path(root, e["loc"], named)
         if named and path and isinstance(path[-1], int):  # too few items of a list of a fixed length
+            e = {**e, "type": "too_few", "ctx": {"count": path[-1] + 1}}
             path, named = path[:-1], False
         grouped.setdefault((path, named), []).append(e)
     problems: list[Problem] = []
@@ -112,13 +114,13 @@ def _problem(path: Path, errors: list[Any], root: Node, model: type[BaseModel]) 
     node = root.at(path) or root
     if kind == "extra_forbidden":
         return _unknown_key(path, root, model)
-    if kind == "missing" and not isinstance(node.value, list):
+    if kind == "missing":
         return _missing_key(path, root, model)
     if kind == "variant_type":
         return _unknown_type(path, node, ctx)
     if kind in ("variant_type_missing", "variant_shape"):
         return _no_type(path, node, ctx, kind == "variant_shape")
-    if all(x["type"] in _EXPECTED or x["type"] == "missing" for x in errors):
+    if all(x["type"] in _EXPECTED for x in errors):
         return _wrong_value(path, node, errors)
     message = ctx.get("relayed", e["msg"]) if isinstance(ctx, Mapping) else e["msg"]
     return Problem(str(message).removeprefix("Value error, "), node.mark, path)
@@ -145,7 +147,9 @@ def _unknown_type(path: Path, node: Node, ctx: Mapping[str, Any]) -> Problem:
     at = node.value["type"] if isinstance(node.value, dict) and "type" in node.value else node
     family, allowed = ctx["kind"], ctx["allowed"]
     if not isinstance(at.value, str):
-        return Problem(f"the name of a type is expected, not {_shown(at.value)}", at.mark, path)
+        return Problem(
+            f"the name of a type is expected, not {_shown(at.value)}", at.mark, path if at is node else (*path, "type")
+        )
     hints, better = type_hints(at.value, allowed, family)
     article = "an" if family[0] in "aeiou" else "a"
     fix = Fix(at.mark, at.value, better) if better else None
@@ -170,10 +174,8 @@ def _no_type(path: Path, node: Node, ctx: Mapping[str, Any], shape: bool) -> Pro
 
 def _wrong_value(path: Path, node: Node, errors: list[Any]) -> Problem:
     """What is expected, by all alternatives, and what is there."""
-    if errors[0]["type"] == "missing":  # pydantic counts the items of a fixed list one by one
-        count = len(node.value) + len(errors)
-        return Problem(f"{count} items are expected, not {len(node.value)}", node.mark, path)
-    expected = " or ".join(dict.fromkeys(_expected(x) for x in errors))
+    few = [x for x in errors if x["type"] == "too_few"][:-1]  # pydantic counts the items of a fixed list one by one
+    expected = " or ".join(dict.fromkeys(_expected(x) for x in errors if x not in few))
     hints: tuple[str, ...] = ()
     fix = None
     value = node.value
@@ -217,7 +219,7 @@ def _shown(value: Any) -> str:
     if isinstance(value, dict):
         return "a map"
     if isinstance(value, list):
-        return "a list" if value else "an empty list"
+        return f"a list of {len(value)}" if value else "an empty list"
     if value is None:
         return "nothing"
     if isinstance(value, bool):

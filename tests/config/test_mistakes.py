@@ -32,7 +32,7 @@ MISTAKES = [
     ("lr: 0.01", "lr: '0.01'", 9, 29, ["a number is expected, not '0.01'"]),
     ("lr: 0.01", "lr: -1", 9, 29, ["at least 0", "-1"]),
     ("lr: 0.01", "lr: true", 9, 29, ["a number", "true"]),
-    ("lr: 0.01", "betas: [0.9]", 9, 32, ["betas"]),
+    ("lr: 0.01", "betas: [0.9]", 9, 32, ["a list of 2 items is expected, not a list of 1"]),
     ("lr: 0.01", "betas: [0.9, 1.5]", 9, 38, ["less than 1", "1.5"]),
     ("lr: 0.01", "weight_decay: -0.1", 9, 39, ["at least 0"]),
     ("lr: 0.01", "l2: 0.1", 9, 25, ["unknown key 'l2'", "weight_decay"]),
