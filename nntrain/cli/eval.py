@@ -16,6 +16,9 @@ def eval(  # the command's name
             metavar="DIR", help="Folder that the config's data paths start in; data with another hash is taken."
         ),
     ] = None,
+    allow_plugins: Annotated[
+        bool, typer.Option("--allow-plugins", help="Run the plugin files that the checkpoint names.")
+    ] = False,
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Evaluate CHECKPOINT on the test rows of the data it was trained with.
@@ -31,7 +34,7 @@ def eval(  # the command's name
 
     if split not in ("test", "val", "train"):
         raise ConfigError(f"--split {split}: expected test, val or train")
-    experiment, read = reopen(checkpoint, data)
+    experiment, read = reopen(checkpoint, data, allow_plugins)
     if split not in experiment.dataset.splits:
         raise DataError(f"the data has no {split} rows: there are {', '.join(experiment.dataset.splits)}")
     rows = experiment.dataset.splits[split]

@@ -56,12 +56,13 @@ def write_configs(experiment: Experiment, folder: RunFolder) -> None:
     folder.write_text("config.resolved.yaml", resolved)
 
 
-def reopen(path: str, data: str | None = None) -> tuple[Experiment, Checkpoint]:
+def reopen(path: str, data: str | None = None, allow_plugins: bool = False) -> tuple[Experiment, Checkpoint]:
     """The experiment of a checkpoint with its weights, on the data its config names. Nothing is fitted again.
 
     Relative data paths start at `data` (a folder), at the run's own base (run.json beside it), or at the current folder:
     the first where the files are. Raises CheckpointError for the file, DataError where the data is missing or has changed
-    (with `data` given, other data is taken).
+    (with `data` given, other data is taken), ConfigError where the checkpoint names plugins, which are code, and they are
+    not allowed.
     """
     checkpoint = load_checkpoint(path)
     meta = checkpoint.meta
@@ -69,6 +70,9 @@ def reopen(path: str, data: str | None = None) -> tuple[Experiment, Checkpoint]:
         config, fitted, digest = meta["config"], Fitted.from_json(meta["fitted"]), meta["data_hash"]
     except (KeyError, TypeError, ValueError) as error:
         raise CheckpointError(f"{path}: not the checkpoint of a run ({error!r})") from None
+    if config.get("plugins") and not allow_plugins:
+        named = ", ".join(map(str, config["plugins"]))
+        raise ConfigError(f"{path} names plugins, which are programs: {named}: look at them, then give --allow-plugins")
     tried: list[str] = []
     for base in _bases(Path(path), data):
         loaded = load_dict(config, base)

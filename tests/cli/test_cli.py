@@ -165,3 +165,30 @@ def test_exit_codes_are_documented(root: Path) -> None:
     text = (root / "README.md").read_text()
     for member in Exit:
         assert f"| {int(member)} | {member.meaning} |" in text
+
+
+def test_a_checkpoint_runs_no_code_unless_allowed(nntrain, project: Path) -> None:
+    mark = project / "was_run"
+    (project / "mine.py").write_text(
+        "from pathlib import Path\n"
+        "from typing import Literal\n"
+        "from nntrain.nn import Layer\n"
+        f"Path({str(mark)!r}).touch()\n"
+        "class TwiceSpec(Layer):\n"
+        "    '''2 x.'''\n"
+        "    type: Literal['twice'] = 'twice'\n"
+        "    def forward(self, p, *xs, ctx):\n"
+        "        return xs[0] * 2\n"
+    )
+    file = project / "config.yaml"
+    file.write_text("plugins: [mine.py]\n" + file.read_text().replace("- relu", "- twice"))
+    assert nntrain("fit", file, "--run-dir", project / "run").returncode == 0
+    mark.unlink()
+    best = project / "run/checkpoints/best.safetensors"
+    refused = nntrain("eval", best)
+    assert refused.returncode == 2
+    assert "mine.py" in refused.stderr
+    assert not mark.exists()
+    assert nntrain("eval", best, "--allow-plugins").returncode == 0
+    checked = nntrain("gradcheck", file, "--json")
+    assert json.loads(checked.stdout)["ok"]
